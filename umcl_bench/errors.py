@@ -1,0 +1,30 @@
+"""The one kind of error that a user may see: a message that says what was found and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """The run failed for a reason that the user can act on. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(BenchError):
+    """What was asked for does not exist or does not fit together. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(BenchError):
+    """A source, a file or a row of it is not what it should be. Exit code 1."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a misspelt name: what was asked for, the nearest names, and all that there are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    return UsageError(f"no {kind} is named {name!r}.{hint} There are: {', '.join(names) or 'none'}.")

@@ -1,0 +1,295 @@
+"""Frozen values that say what a model, a task and a run are. Imports no torch.
+
+Every value turns into plain data (`to_dict`) and has a digest over all that can change a figure. Fields that only
+explain (titles, references, evidence) are marked `doc()` and stay out of the digest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
+
+RowKind = Literal["image-text-label", "image-text", "image-label", "image", "text"]
+Similarity = Literal["any", "jaccard", "cosine"]
+PromptKind = Literal["hand", "continuous"]
+Position = Literal["front", "middle", "end"]
+Tag = Literal["paper", "code", "summary", "recalled", "inferred", "ours"]
+
+COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
+"""The five findings of the CheXpert competition, in its order (Irvin et al. 2019)."""
+
+_T = TypeVar("_T")
+
+
+def doc(default: Any) -> Any:
+    """A dataclass field that explains and does not change a figure: it is shown, but is not in the digest."""
+    return field(default=default, metadata={"doc": True})
+
+
+def to_dict(value: Any, *, with_docs: bool = True) -> Any:
+    """`value` as plain JSON data: dataclasses become objects, tuples become lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [f for f in dataclasses.fields(value) if with_docs or not f.metadata.get("doc")]
+        return {f.name: to_dict(getattr(value, f.name), with_docs=with_docs) for f in fields}
+    if isinstance(value, (tuple, list)):
+        return [to_dict(v, with_docs=with_docs) for v in value]
+    if isinstance(value, dict):
+        return {str(k): to_dict(v, with_docs=with_docs) for k, v in value.items()}
+    return value
+
+
+def digest(value: Any) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of `value`'s data, without the fields that only explain."""
+    text = json.dumps(to_dict(value, with_docs=False), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ValueError(f"name {name!r}: use lower-case letters, digits and single hyphens, as in 'my-clip'")
+
+
+def _check_choice(what: str, value: str, choices: object) -> None:
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ValueError(f"{what} is {value!r}; it must be one of {', '.join(allowed)}")
+
+
+def _check_range(what: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{what} is {value}; it must lie between {low} and {high}")
+
+
+class Evidence(NamedTuple):
+    """Where a choice comes from: the field's path, how sure we are, and why."""
+
+    field: str
+    tag: Tag
+    note: str
+
+
+@dataclass(frozen=True)
+class ImageTower:
+    """A timm architecture and the pixels that it sees. `name` may be 'random': see models/random.py."""
+
+    name: str
+    size: int
+    options: tuple[tuple[str, Any], ...] = ()
+    mean: float = 0.5
+    std: float = 0.25
+    geometry: Literal["pad"] = "pad"  # longest side to `size`, zero-padded to a square (GLoRIA, MGCA)
+
+
+@dataclass(frozen=True)
+class TextTower:
+    """A BERT-style encoder with a WordPiece vocabulary that is trained on the training reports."""
+
+    layers: int
+    width: int
+    heads: int
+    mlp: int
+    max_tokens: int
+    vocabulary: int
+    dropout: float = 0.0
+    pooling: Literal["mean"] = "mean"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """How a finding becomes a text: written by hand, or with learned vectors in the text tower's input."""
+
+    kind: PromptKind = "hand"
+    length: int = 0
+    position: Position = "front"
+    negative_share: float = 0.5
+    learning_rate_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_choice("prompt kind", self.kind, PromptKind)
+        _check_choice("prompt position", self.position, Position)
+        _check_range("negative_share", self.negative_share, 0.0, 1.0)
+        if (self.kind == "continuous") != (self.length > 0):
+            raise ValueError("a continuous prompt has a length of at least 1, a hand-written one has length 0")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """L = w CE(T_image_to_text, z) + (1 - w) CE(T_text_to_image, z^T); `target` names what builds T.
+
+    `target` is a builder in objectives/targets.py, or 'package.module:function' for one of your own.
+    """
+
+    target: str = "identity"
+    similarity: Similarity = "any"
+    sharpness: float = 1.0
+    image_to_text: float = 0.5
+    temperature: float = 0.07
+    learn_temperature: bool = True
+    max_scale: float = 100.0
+
+    def __post_init__(self) -> None:
+        _check_choice("similarity", self.similarity, Similarity)
+        _check_range("image_to_text", self.image_to_text, 0.0, 1.0)
+        _check_range("temperature", self.temperature, 1e-3, 10.0)
+        _check_range("sharpness", self.sharpness, 1e-3, 100.0)
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW with linear warm-up and a cosine to zero. The budget is the number of films seen, not of epochs."""
+
+    learning_rate: float
+    weight_decay: float
+    batch: int
+    films_seen: int
+    warmup_share: float = 0.1
+    clip_norm: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.98)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps: the films seen, in whole batches."""
+        return max(1, self.films_seen // self.batch)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Geometric and photometric changes of the training films. No flips: reports name sides."""
+
+    rotate_degrees: float = 8.0
+    translate: float = 0.06
+    scale: float = 0.1
+    brightness: float = 0.2
+    contrast: float = 0.2
+
+
+@dataclass(frozen=True)
+class Size:
+    """The towers and the budget that every model gets at one size of the `controlled` setting."""
+
+    name: str
+    image: ImageTower
+    text: TextTower
+    dim: int
+    optim: Optim
+    augment: Augment = Augment()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a paper is about, and nothing that a size fixes.
+
+    `rows` are the kinds of row that the model can learn from; `uses_labels` says that labels reach its training
+    (by its targets or its texts), which makes its zero-shot figures on these findings not blind to them.
+    """
+
+    name: str
+    title: str = doc("")
+    paper: str = doc("")
+    objective: Objective = Objective()
+    prompt: Prompt = Prompt()
+    rows: tuple[RowKind, ...] = ("image-text-label", "image-text")
+    text_view: Literal["report"] = "report"
+    uses_labels: bool = False
+    weights: Literal["trained", "untrained", "random-embeddings"] = "trained"
+    evidence: tuple[Evidence, ...] = doc(())
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        for kind in self.rows:
+            _check_choice("row kind", kind, RowKind)
+        known = set(flatten(to_dict(self)))
+        for item in self.evidence:
+            _check_choice(f"evidence for {item.field}", item.tag, Tag)
+            if item.field not in known:
+                raise ValueError(f"evidence for {item.field!r}, which is no field of {self.name}")
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """Positive against negative prompt (CheXzero: Tiu et al. 2022): p = e^pos / (e^pos + e^neg).
+
+    `findings` empty means: all that the source labels. `temperature` divides the cosines; CheXzero uses raw ones.
+    """
+
+    findings: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ("{}",)
+    negative: tuple[str, ...] = ("no {}",)
+    pooling: Literal["mean-embedding"] = "mean-embedding"
+    temperature: float = 1.0
+    kind: Literal["zero-shot"] = "zero-shot"
+
+    def __post_init__(self) -> None:
+        for template in (*self.positive, *self.negative):
+            if template.count("{}") != 1:
+                raise ValueError(f"prompt template {template!r} must hold '{{}}' once, where the finding's name goes")
+
+
+Protocol = ZeroShot
+
+
+@dataclass(frozen=True)
+class Task:
+    """A dataset, a split, a protocol with every choice named, and the metrics with the one that leads."""
+
+    name: str
+    dataset: str
+    protocol: Protocol
+    title: str = doc("")
+    paper: str = doc("")
+    split: Literal["train", "val", "test"] = "test"
+    views: Literal["frontal", "all"] = "frontal"
+    metrics: tuple[str, ...] = ("auroc",)
+    headline: str = "auroc"
+    evidence: tuple[Evidence, ...] = doc(())
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.headline not in self.metrics:
+            raise ValueError(f"headline {self.headline!r} is not among the metrics {', '.join(self.metrics)}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that training needs besides the data: two equal recipes on equal data give equal weights on one machine."""
+
+    baseline: Baseline
+    size: Size
+    seed: int = 0
+    setting: Literal["controlled"] = "controlled"
+    repeat: int = 0  # 0, or the how-manieth time the same run was asked for again
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects as one level of dotted names, in order; the nested objects themselves are kept too."""
+    out: dict[str, Any] = {}
+    for key, value in data.items():
+        out[f"{prefix}{key}"] = value
+        if isinstance(value, dict):
+            out.update(flatten(value, f"{prefix}{key}."))
+    return out
+
+
+TINY = Size(
+    name="tiny",
+    image=ImageTower(
+        "resnet18",
+        size=64,
+        options=(("layers", (1, 1, 1, 1)), ("channels", (32, 64, 128, 256)), ("stem_type", "deep"), ("stem_width", 16)),
+    ),
+    text=TextTower(layers=2, width=128, heads=4, mlp=256, max_tokens=96, vocabulary=1000),
+    dim=128,
+    optim=Optim(learning_rate=2e-3, weight_decay=0.05, batch=128, films_seen=32_768),
+)
+SMALL = Size(
+    name="small",
+    image=ImageTower("resnet18", size=96),
+    text=TextTower(layers=4, width=256, heads=4, mlp=1024, max_tokens=128, vocabulary=4000),
+    dim=256,
+    optim=Optim(learning_rate=1e-3, weight_decay=0.05, batch=128, films_seen=131_072),
+)
+SIZES = {size.name: size for size in (TINY, SMALL)}
