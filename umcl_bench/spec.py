@@ -72,6 +72,14 @@ class Evidence(NamedTuple):
     note: str
 
 
+def _check_evidence(value: Any, evidence: tuple[Evidence, ...]) -> None:
+    known = set(flatten(to_dict(value)))
+    for item in evidence:
+        _check_choice(f"evidence for {item.field}", item.tag, Tag)
+        if item.field not in known:
+            raise ValueError(f"evidence for {item.field!r}, which is no field of {value.name}")
+
+
 @dataclass(frozen=True)
 class ImageTower:
     """A timm architecture and the pixels that it sees. `name` may be 'random': see models/random.py."""
@@ -160,9 +168,9 @@ class Optim:
 class Augment:
     """Geometric and photometric changes of the training films. No flips: reports name sides."""
 
-    rotate_degrees: float = 8.0
-    translate: float = 0.06
-    scale: float = 0.1
+    rotate_degrees: float = 5.0
+    translate: float = 0.04
+    scale: float = 0.05
     brightness: float = 0.2
     contrast: float = 0.2
 
@@ -202,11 +210,7 @@ class Baseline:
         _check_name(self.name)
         for kind in self.rows:
             _check_choice("row kind", kind, RowKind)
-        known = set(flatten(to_dict(self)))
-        for item in self.evidence:
-            _check_choice(f"evidence for {item.field}", item.tag, Tag)
-            if item.field not in known:
-                raise ValueError(f"evidence for {item.field!r}, which is no field of {self.name}")
+        _check_evidence(self, self.evidence)
 
 
 @dataclass(frozen=True)
@@ -251,6 +255,7 @@ class Task:
         _check_name(self.name)
         if self.headline not in self.metrics:
             raise ValueError(f"headline {self.headline!r} is not among the metrics {', '.join(self.metrics)}")
+        _check_evidence(self, self.evidence)
 
 
 @dataclass(frozen=True)
@@ -279,11 +284,11 @@ TINY = Size(
     image=ImageTower(
         "resnet18",
         size=64,
-        options=(("layers", (1, 1, 1, 1)), ("channels", (32, 64, 128, 256)), ("stem_type", "deep"), ("stem_width", 16)),
+        options=(("layers", (1, 1, 1, 1)), ("channels", (32, 48, 64, 128)), ("stem_type", "deep"), ("stem_width", 16)),
     ),
     text=TextTower(layers=2, width=128, heads=4, mlp=256, max_tokens=96, vocabulary=1000),
     dim=128,
-    optim=Optim(learning_rate=2e-3, weight_decay=0.05, batch=128, films_seen=32_768),
+    optim=Optim(learning_rate=2e-3, weight_decay=0.05, batch=128, films_seen=40_960),
 )
 SMALL = Size(
     name="small",

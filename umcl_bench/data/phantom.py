@@ -203,20 +203,20 @@ def _draw_study(
 
 def _first_lesions(rng: Generator, dials: Dials, anatomy: Anatomy) -> tuple[Lesion, ...]:
     if rng.random() < dials.similarity:
-        names = set(PATTERNS[rng.integers(len(PATTERNS))])
+        names = list(PATTERNS[rng.integers(len(PATTERNS))])
     elif rng.random() < 0.2:
-        names = {"Support Devices"} if rng.random() < PREVALENCE["Support Devices"] else set()
+        names = ["Support Devices"] if rng.random() < PREVALENCE["Support Devices"] else []
     else:
         names = _independent_findings(rng)
     return tuple(_draw_lesion(rng, name, anatomy) for name in PREVALENCE if name in names)
 
 
-def _independent_findings(rng: Generator) -> set[str]:
-    names: set[str] = set()
+def _independent_findings(rng: Generator) -> list[str]:
+    names: list[str] = []  # in the table's order: the order of a set differs from process to process
     for name, prevalence in PREVALENCE.items():
         cause, factor = RAISED_BY.get(name, ("", 1.0))
         if rng.random() < prevalence * (factor if cause in names else 1.0):
-            names.add(name)
+            names.append(name)
     return names
 
 

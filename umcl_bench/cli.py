@@ -1,0 +1,231 @@
+"""The command line. Nothing heavy is imported at the top: help and listings load no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from umcl_bench.errors import BenchError, UsageError, unknown_name
+
+app = typer.Typer(
+    name="umcl-bench",
+    help="Benchmarks CLIP-style medical image-text models: one trainer, the same data, figures with intervals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Look at data sources.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Data = Annotated[str, typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films).")]
+Dials = Annotated[list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")]
+Unnamed = Annotated[str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")]
+SizeOption = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and warnings only.")]
+
+
+@app.callback()
+def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    pass
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Option(help="A model's name: see `umcl-bench list models`.")],
+    task: Annotated[str, typer.Option(help="A task's name: see `umcl-bench list tasks`.")],
+    data: Data = "",
+    size: SizeOption = "tiny",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and augmentation.")] = 0,
+    dial: Dials = None,
+    unnamed: Unnamed = "",
+    again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
+    store: StoreOption = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
+    eval_batch: Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")] = 64,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
+    from umcl_bench.bench import Request
+    from umcl_bench.bench import run as run_bench
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.leaderboard import tables, to_terminal
+    from umcl_bench.records.store import Store
+
+    request = Request(
+        model=model, task=task, data=data, size=size, seed=seed, dials=_parse_dials(dial), unnamed=_parse_unnamed(unnamed),
+        again=again, device=device, workers=workers, eval_batch=eval_batch,
+    )  # fmt: skip
+    reporter = Reporter(quiet=quiet)
+    record = run_bench(request, Store(store), reporter)
+    typer.echo(to_terminal(tables([record]), _width()), nl=False)
+    for text in record.result["warnings"]:
+        reporter.warn(text)
+    reporter.say(f"record: {record.folder}")
+
+
+@app.command("list")
+def list_(what: Annotated[str, typer.Argument(help="models, tasks or data")]) -> None:
+    """List models, tasks or data sources."""
+    from umcl_bench.registry import get_baseline, get_task, list_baselines, list_tasks
+
+    if what == "models":
+        _print_pairs([(name, get_baseline(name).title) for name in list_baselines()])
+    elif what == "tasks":
+        _print_pairs([(name, get_task(name).title) for name in list_tasks()])
+    elif what == "data":
+        _print_pairs(
+            [
+                ("phantom", "the default: synthetic chest radiographs with known truth; plays chexpert"),
+                ("FOLDER", "a folder with a metadata.csv: image, patient_id, split, and labels or report (mask, view)"),
+            ]
+        )
+    else:
+        raise unknown_name("list", what, ("models", "tasks", "data"))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A model, a task, or a run's id (or the beginning of it).")],
+    size: SizeOption = "tiny",
+    store: StoreOption = None,
+) -> None:
+    """Show every named choice of a model or task, or all that is on record of a run."""
+    from umcl_bench.records import describe
+    from umcl_bench.records.store import Store
+    from umcl_bench.registry import file_of, get_baseline, get_task, list_baselines, list_tasks
+    from umcl_bench.spec import SIZES
+
+    if size not in SIZES:
+        raise unknown_name("size", size, SIZES)
+    if name in list_baselines():
+        typer.echo(describe.describe_model(get_baseline(name), SIZES[size], str(file_of("baselines", name))))
+    elif name in list_tasks():
+        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", name))))
+    else:
+        from umcl_bench.progress import Reporter
+
+        where = Store(store)
+        ids = [record.id for record in where.records(Reporter())]
+        if not any(i.startswith(name) or i.endswith(name) for i in ids):
+            raise unknown_name("model, task or run", name, [*list_baselines(), *list_tasks(), *ids])
+        typer.echo(describe.describe_record(where.get(name)))
+
+
+@app.command()
+def leaderboard(
+    format: Annotated[str, typer.Option(help="terminal, md or csv.")] = "terminal",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Print the tables of all runs on record: one for each task on each data."""
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.leaderboard import tables, to_csv, to_markdown, to_terminal
+    from umcl_bench.records.store import Store
+
+    if format not in ("terminal", "md", "csv"):
+        raise unknown_name("format", format, ("terminal", "md", "csv"))
+    where = Store(store)
+    records = where.records(Reporter())
+    if not records:
+        raise BenchError(
+            f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
+        )
+    if format == "csv":
+        text = to_csv(records)
+    else:
+        text = to_markdown(tables(records)) if format == "md" else to_terminal(tables(records), _width(output is not None))
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        _write_whole(output, text)
+
+
+@data_app.command()
+def preview(
+    data: Data = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(min=1, max=64, help="How many films.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Which films.")] = 0,
+    dial: Dials = None,
+) -> None:
+    """Draw a contact sheet of a source: films, findings, reports and mask outlines."""
+    from umcl_bench.data.preview import contact_sheet
+    from umcl_bench.data.sources import open_source
+
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    corpus = open_source(data, dials=_parse_dials(dial)).corpus
+    for note in corpus.notes:
+        typer.echo(f"note: {note}", err=True)
+    drawn = contact_sheet(corpus, output, count, seed)
+    typer.echo(f"{drawn} films of {corpus.source} in {output}")
+
+
+def _parse_dials(given: list[str] | None) -> dict[str, float]:
+    dials = {}
+    for item in given or []:
+        name, equals, value = item.partition("=")
+        try:
+            dials[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"--dial {item!r}: write name=number, as in similarity=0.9") from None
+        if not equals:
+            raise UsageError(f"--dial {item!r}: write name=number, as in similarity=0.9")
+    return dials
+
+
+def _parse_unnamed(given: str) -> str:
+    if given not in ("", "unknown", "negative"):
+        raise unknown_name("policy for unnamed findings", given, ("unknown", "negative"))
+    return given
+
+
+def _print_pairs(pairs: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in pairs)
+    for name, text in pairs:
+        typer.echo(f"{name:<{width}}  {text}")
+
+
+def _width(to_file: bool = False) -> int | None:
+    """The terminal's own width; 140 columns where the output is no terminal."""
+    return None if sys.stdout.isatty() and not to_file else 140
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """The console script: every error is one message, with its exit code; tracebacks only with --debug."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except BenchError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing half-written was left, and the same command goes on from what is finished", 130)
+    except OSError as error:
+        if debug:
+            raise
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(f"this should not happen: {type(error).__name__}: {error}. Run `umcl-bench --debug ...` and report it.", 1)
+
+
+def _fail(text: str, code: int) -> None:
+    print(f"umcl-bench: {text}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,53 @@
+"""A contact sheet of a source: films with mask outlines, findings and reports, as one PNG."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from umcl_bench.data.corpus import Corpus
+
+_PIXELS = 256
+
+
+def contact_sheet(corpus: Corpus, path: Path, count: int, seed: int) -> int:
+    """Draws `count` films, spread over the splits by `seed`, to a PNG; returns how many were drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = np.sort(np.random.default_rng(seed).permutation(len(corpus))[:count])
+    columns = min(4, len(rows))
+    lines = -(-len(rows) // columns)
+    figure = Figure(figsize=(3.1 * columns, 4.4 * lines + 0.5), dpi=110)
+    FigureCanvasAgg(figure)
+    what = "PHANTOM: synthetic films, no patients" if corpus.kind == "phantom" else "patients' films"
+    figure.suptitle(f"{corpus.source}: {len(rows)} of {len(corpus):,} ({what}); red: mask", fontsize=10)
+    for place, row in enumerate(rows, start=1):
+        axes = figure.add_subplot(lines, columns, place)
+        axes.imshow(corpus.pixels.read(int(row), _PIXELS), cmap="gray", vmin=0, vmax=255)
+        if corpus.masks is not None and corpus.has_mask is not None and corpus.has_mask[row]:
+            mask = corpus.masks.read(int(row), _PIXELS) > 0
+            if mask.any() and not mask.all():
+                axes.contour(mask, levels=[0.5], colors="red", linewidths=0.8)
+        axes.set_axis_off()
+        axes.set_title(f"{textwrap.shorten(str(corpus.ids[row]), 34)} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}", fontsize=6.5)
+        axes.text(0, 1.02 * _PIXELS, _caption(corpus, int(row)), fontsize=6.5, va="top", parse_math=False)
+    figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.5 / (4.4 * lines + 0.5), bottom=0.02, hspace=0.5, wspace=0.05)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(part, format="png")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return len(rows)
+
+
+def _caption(corpus: Corpus, row: int) -> str:
+    labels = corpus.labels[row]
+    named = [name for name, value in zip(corpus.classes, labels, strict=True) if value == 1]
+    findings = ", ".join(named) or ("no label known" if np.isnan(labels).all() else "none of the findings")
+    report = textwrap.shorten(corpus.reports[row] or "(no report)", 260, placeholder=" …")
+    return textwrap.fill(findings, 46) + "\n" + textwrap.fill(report, 52)

@@ -1,0 +1,89 @@
+"""Estimates with intervals: the patient-cluster bootstrap.
+
+Patients are drawn with replacement, and each brings all of its films (Field and Welsh 2007), so that films of one patient do
+not count as independent. The interval is from the 2.5th to the 97.5th percentile of the resampled figures. The generator is
+passed in; its seed is in the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from umcl_bench.metrics.classification import auroc
+from umcl_bench.metrics.scores import Scores
+
+Floats = NDArray[np.float64]
+RESAMPLES = 1000
+MIN_DEFINED = 0.5
+"""An interval needs the figure in at least this share of the resamples; else it is undefined, not narrow."""
+
+_BLOCK = 100
+METRICS: dict[str, Callable[[Floats, Floats, Floats | None], Floats]] = {"auroc": auroc}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval, as fractions; NaN is undefined.
+
+    `undefined` is the share of resamples in which the figure could not be computed (no positive, say).
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    positives: int
+    negatives: int
+    undefined: float
+
+
+def patient_weights(patient: NDArray[np.object_], resamples: int, rng: Generator) -> Floats:
+    """How often each sample (n,) counts in each resample (b, n): as often as its patient was drawn."""
+    names, index = np.unique(patient.astype(str), return_inverse=True)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    weights: Floats = drawn[:, index].astype(np.float64)
+    return weights
+
+
+def estimate(scores: Scores, metric: str, rng: Generator, resamples: int = RESAMPLES) -> dict[str, Estimate]:
+    """Each class's estimate, and under 'macro' that of the mean over the classes that are defined in the sample.
+
+    A resample counts for 'macro' only where all of these classes are defined in it, so that every resample averages
+    the same classes.
+    """
+    function = METRICS[metric]
+    c = len(scores.classes)
+    points = np.array([function(scores.value[:, k], scores.target[:, k], None)[0] for k in range(c)])
+    boot = np.empty((resamples, c))
+    for at in range(0, resamples, _BLOCK):
+        weights = patient_weights(scores.patient, min(_BLOCK, resamples - at), rng)
+        for k in range(c):
+            boot[at : at + len(weights), k] = function(scores.value[:, k], scores.target[:, k], weights)
+    out = {name: _summary(points[k], boot[:, k], scores.target[:, k]) for k, name in enumerate(scores.classes)}
+    defined = ~np.isnan(points)
+    mean = points[defined].mean() if defined.any() else np.nan
+    means = boot[:, defined].mean(axis=1) if defined.any() else boot[:, 0]
+    out["macro"] = _summary(mean, means, scores.target[:, defined])
+    return out
+
+
+def _summary(point: float, boot: Floats, target: Floats) -> Estimate:
+    kept = boot[~np.isnan(boot)]
+    usable = not math.isnan(point) and len(kept) >= MIN_DEFINED * len(boot)
+    low, high = np.percentile(kept, [2.5, 97.5]) if usable else (np.nan, np.nan)
+    known = ~np.isnan(target)
+    return Estimate(
+        value=float(point),
+        low=float(low),
+        high=float(high),
+        n=int(known.any(axis=1).sum() if known.ndim == 2 else known.sum()),
+        positives=int((target == 1).sum()),
+        negatives=int((target == 0).sum()),
+        undefined=float(1 - len(kept) / len(boot)),
+    )

@@ -1,0 +1,45 @@
+"""The control that knows nothing: every film and every text gets a random unit vector of its own.
+
+The vector depends on the film's bytes (or the text's letters) and the seed alone, so the whole pipeline runs as for any model,
+and every score is chance. Towers with untrained weights are another control (`untrained`): their features follow
+brightness, which findings change, so a single draw of weights is *not* at chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from umcl_bench.models.dual import Matrix, PromptPair
+
+
+class RandomEmbeddings:
+    """Unit vectors (n, d) drawn by a generator that is seeded with the content."""
+
+    def __init__(self, dim: int, seed: int) -> None:
+        self.dim = dim
+        self.seed = seed
+
+    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> (n, d)."""
+        return self._draw([film.tobytes() for film in films])
+
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """Texts -> (n, d)."""
+        return self._draw([text.encode() for text in texts])
+
+    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+        """One vector a prompt; the first template of each kind."""
+        pair = (self.embed_texts([template.format(f) for f in findings]) for template in (positive[0], negative[0]))
+        return PromptPair(*pair, how="random vectors")
+
+    def _draw(self, contents: list[bytes]) -> Matrix:
+        out = np.empty((len(contents), self.dim), dtype=np.float32)
+        for row, content in enumerate(contents):
+            key = hashlib.sha256(self.seed.to_bytes(8, "little") + content).digest()
+            draw = np.random.default_rng(int.from_bytes(key, "little")).standard_normal(self.dim)
+            out[row] = draw / np.linalg.norm(draw)
+        return out

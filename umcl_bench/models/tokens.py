@@ -1,0 +1,52 @@
+"""A WordPiece vocabulary trained on the training reports, and texts as padded token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+PAD, UNKNOWN, START, END = 0, 1, 2, 3
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;-()/'+%"
+
+
+class Tokens(NamedTuple):
+    """Token ids (n, l) with PAD behind each text's end, l being a multiple of 16 or `max_tokens`, and the lengths (n,)."""
+
+    ids: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    truncated: int
+
+
+def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer with at most `size` pieces. The same texts give the same pieces."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=list(_CHARACTERS),
+        show_progress=False,
+        min_frequency=2,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Tokens:
+    """`texts` as ids with [CLS] and [SEP]; what is longer than `max_tokens` loses its end, and is counted."""
+    pieces = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    room = max_tokens - 2
+    truncated = sum(len(p) > room for p in pieces)
+    rows = [[START, *p[:room], END] for p in pieces]
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    width = min(max_tokens, -(-int(lengths.max(initial=2)) // 16) * 16)
+    ids = np.full((len(rows), width), PAD, dtype=np.int64)
+    for row, values in enumerate(rows):
+        ids[row, : len(values)] = values
+    return Tokens(ids, lengths, truncated)

@@ -1,0 +1,87 @@
+"""What `umcl-bench show` prints: every named choice of a model or task with its source, or a record's whole story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from umcl_bench.records.leaderboard import interval, marks
+from umcl_bench.records.store import Record
+from umcl_bench.spec import Baseline, Recipe, Size, Task, digest, flatten, to_dict
+
+_TAGS = {
+    "paper": "in the paper", "code": "in the authors' code", "summary": "in a third party's summary",
+    "recalled": "recalled, not verified", "inferred": "INFERRED", "ours": "our choice",
+}  # fmt: skip
+
+
+def describe_model(baseline: Baseline, size: Size, file: str) -> str:
+    """The model's choices at a size: value, and where it comes from."""
+    recipe = Recipe(baseline, size)
+    head = [f"model {baseline.name}: {baseline.title}", f"paper   {baseline.paper or '–'}", f"file    {file}"]
+    head.append(f"digest  {digest(recipe)} (setting {recipe.setting}, size {size.name}, seed 0)")
+    head.append(f"labels  {'reach its training' if baseline.uses_labels else 'do not reach its training'}")
+    shared = [f"  size.{key} = {_value(v)}" for key, v in _leaves(to_dict(size)).items()]
+    return "\n".join([*head, "", *_choices(baseline), "", f"the same for every model at size {size.name}:", *shared])
+
+
+def describe_task(task: Task, file: str) -> str:
+    """The task's choices: value, and where it comes from."""
+    head = [f"task {task.name}: {task.title}", f"paper   {task.paper or '–'}", f"file    {file}", f"digest  {digest(task)}"]
+    return "\n".join([*head, "", *_choices(task)])
+
+
+def describe_record(record: Record) -> str:
+    """What was run, on what, what came out, and the command that repeats it."""
+    r = record.result
+    data, training, leaks = r["data"], r["training"], r["leaks"]
+    git = f"commit {r['git']['commit']}{' with changes' if r['git']['changed'] else ''}" if r["git"] else "no git checkout"
+    lines = [
+        f"run {record.id}",
+        f"repeat with   {r['command']}",
+        f"made          {r['created']} on {_join(r['machine'])}",
+        f"code          {git}; {_join(r['versions'])}",
+        f"model         {r['model']['name']}, digest {r['model']['digest']}, seed {r['seed']}, setting {r['model']['recipe']['setting']}",
+        f"training      {_join(training)}",
+        f"task          {r['task']['name']}, digest {r['task']['digest']}; prompts: {r['protocol']['prompts']}",
+        f"data          {data['source']} ({data['kind']}), fingerprint {data['fingerprint']}, trained on {data['training_fingerprint']}",
+        f"data facts    {_join(data['facts'])}",
+        f"intervals     {_join(r['intervals'])}",
+        f"leak checks   {leaks['patients_in_both']} patients and {leaks['identical_films']} identical films in training and test; "
+        f"labels seen in training: {', '.join(leaks['labels_seen']) or 'none of these findings'}",
+        f"marks         {marks(record) or 'none'}",
+        f"seconds       {_join(r['timings_s'])}",
+        *(f"warning       {text}" for text in r["warnings"]),
+        *(f"note          {text}" for text in data["notes"]),
+        "",
+    ]
+    for metric, estimates in r["metrics"].items():
+        for name, e in estimates.items():
+            undefined = f", undefined in {e['undefined']:.0%} of resamples" if e["undefined"] else ""
+            lines.append(f"  {metric} {name:<28} {interval(e)}  {e['positives']}+ {e['negatives']}-{undefined}")
+    return "\n".join(lines)
+
+
+def _choices(value: Baseline | Task) -> list[str]:
+    evidence = {item.field: item for item in value.evidence}
+    docs = {"title", "paper", "evidence", "name"}
+    lines = []
+    for key, v in _leaves(to_dict(value)).items():
+        if key not in docs:
+            item = evidence.get(key)
+            why = f"   [{_TAGS[item.tag]}: {item.note}]" if item else ""
+            lines.append(f"  {key} = {_value(v)}{why}")
+    return lines
+
+
+def _leaves(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in flatten(data).items() if not isinstance(v, dict)}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_value(v) for v in value) or "–"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _join(data: dict[str, Any]) -> str:
+    return ", ".join(f"{k.replace('_', ' ')} {_join(v) if isinstance(v, dict) else v}" for k, v in data.items() if v is not None)

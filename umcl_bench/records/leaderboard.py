@@ -1,0 +1,182 @@
+"""Leaderboards, made from records alone: one table for each task on each data; terminal, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from umcl_bench.records.store import Record
+
+DASH = "–"
+MARKS = {
+    "L": "labels of these findings were seen in training: not blind to them",
+    "P": "patients are in both training and test",
+    "D": "identical films are in both training and test",
+    "!": "the record has warnings: `umcl-bench show RUN`",
+}
+CSV_COLUMNS = (
+    "kind", "source", "task", "model", "size", "seed", "metric", "class", "value", "low", "high",
+    "n", "positives", "negatives", "undefined", "patients", "marks", "data_fingerprint", "record",
+)  # fmt: skip
+_MOST_CLASSES = 5
+_FIXED = 4  # model, size, seed and headline never wrap
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may be compared: the same task on the same corpus. `caption` says what these are."""
+
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    footnotes: tuple[str, ...]
+
+
+def tables(records: Iterable[Record]) -> list[Table]:
+    """One table for each (source, corpus, task); the phantom's first, then sources by name."""
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        data, task = record.result["data"], record.result["task"]
+        where = (data["kind"] != "phantom", data["source"], task["name"], data["fingerprint"], task["digest"])
+        groups.setdefault(tuple(map(str, where)), []).append(record)
+    return [_table(groups[key]) for key in sorted(groups)]
+
+
+def _table(records: list[Record]) -> Table:
+    first = records[0].result
+    names = [name for name in first["metrics"][first["headline"]] if name != "macro"]
+    shown = names if len(names) <= _MOST_CLASSES else []
+    label = f"macro {_metric(first['headline'])} [95 % CI]"
+    header = ("model", "size", "seed", label, *shown, "marks")
+    ordered = sorted(records, key=_rank)
+    used = {mark for record in records for mark in marks(record)}
+    return Table(
+        title=_title(first),
+        caption=_caption(first, names),
+        header=header,
+        rows=tuple(_row(record, shown) for record in ordered),
+        footnotes=tuple(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used),
+    )
+
+
+def _metric(name: str) -> str:
+    return {"auroc": "AUROC"}.get(name, name)
+
+
+def _rank(record: Record) -> tuple[bool, float, str]:
+    value = headline(record)["value"]
+    return (value is None, -(value or 0.0), record.id)
+
+
+def headline(record: Record) -> dict[str, Any]:
+    """The macro estimate of the record's headline metric."""
+    estimate: dict[str, Any] = record.result["metrics"][record.result["headline"]]["macro"]
+    return estimate
+
+
+def marks(record: Record) -> str:
+    """The letters of MARKS that hold for a record."""
+    leaks = record.result["leaks"]
+    held = {"L": leaks["labels_seen"], "P": leaks["patients_in_both"], "D": leaks["identical_films"], "!": record.result["warnings"]}
+    return "".join(mark for mark in MARKS if held[mark])
+
+
+def _title(result: dict[str, Any]) -> str:
+    source = result["data"]["source"]
+    where = "the PHANTOM (synthetic films, no patients)" if result["data"]["kind"] == "phantom" else f"{source} (patients' films)"
+    return f"{result['task']['name']} on {where}"
+
+
+def _caption(result: dict[str, Any], names: list[str]) -> str:
+    data, spec, estimates = result["data"], result["task"]["spec"], result["metrics"][result["headline"]]
+    defined = sum(estimates[name]["value"] is not None for name in names)  # by the labels alone: the same for all models
+    parts = [
+        f"{estimates['macro']['n']:,} {spec['views'].replace('all', '')} films of {result['intervals']['patients']:,} patients, split {spec['split']}",
+        f"{defined} of {len(names)} findings defined",
+        f"data {data['fingerprint']}",
+        f"task {result['task']['digest']}",
+    ]
+    if "dials" in data["facts"]:
+        parts += [f"{name} {value:g}" for name, value in data["facts"]["dials"].items() if value]
+    if "label_policy" in data["facts"]:
+        parts.append(data["facts"]["label_policy"])
+    return "; ".join(parts)
+
+
+def _row(record: Record, shown: list[str]) -> tuple[str, ...]:
+    result = record.result
+    estimates = result["metrics"][result["headline"]]
+    recipe = result["model"]["recipe"]
+    seed = str(result["seed"]) + (f" (run {recipe['repeat'] + 1})" if recipe["repeat"] else "")
+    return (
+        result["model"]["name"],
+        recipe["size"]["name"],
+        seed,
+        interval(estimates["macro"]),
+        *(number(estimates[name]["value"]) for name in shown),
+        marks(record),
+    )
+
+
+def number(value: float | None) -> str:
+    """Three decimals; a dash for what is undefined."""
+    return DASH if value is None else f"{value:.3f}"
+
+
+def interval(estimate: dict[str, Any]) -> str:
+    """value [low, high]."""
+    return f"{number(estimate['value'])} [{number(estimate['low'])}, {number(estimate['high'])}]"
+
+
+def to_markdown(found: list[Table]) -> str:
+    """All tables as Markdown."""
+    parts = []
+    for table in found:
+        lines = [table.header, tuple("---" for _ in table.header), *table.rows]
+        body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        notes = "".join(f"\n\n{note}" for note in table.footnotes)
+        parts.append(f"### {table.title}\n\n{table.caption}\n\n{body}{notes}\n")
+    return "\n".join(parts)
+
+
+def to_csv(records: Iterable[Record]) -> str:
+    """Every estimate of every record, a row each; empty cells are undefined."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for record in records:
+        r = record.result
+        head = (r["data"]["kind"], r["data"]["source"], r["task"]["name"], r["model"]["name"], r["model"]["recipe"]["size"]["name"], r["seed"])
+        tail = (r["intervals"]["patients"], marks(record), r["data"]["fingerprint"], record.id)
+        for metric, estimates in r["metrics"].items():
+            for name, e in estimates.items():
+                middle = (e["value"], e["low"], e["high"], e["n"], e["positives"], e["negatives"], e["undefined"])
+                writer.writerow((*head, metric, name, *("" if v is None else v for v in middle), *tail))
+    return out.getvalue()
+
+
+def to_terminal(found: list[Table], width: int | None = None) -> str:
+    """All tables for a terminal, in colour where it is one."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console(width=width)
+    with console.capture() as capture:
+        for table in found:
+            rich = RichTable(title=Text(table.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
+            for at, name in enumerate(table.header):
+                left = name in ("model", "size", "marks")
+                rich.add_column(Text(name), no_wrap=at < _FIXED, justify="left" if left else "right", overflow="fold")
+            for row in table.rows:
+                rich.add_row(*(Text(cell) for cell in row))
+            console.print(rich)
+            for line in (table.caption, *table.footnotes):
+                console.print(Text(line), style="dim")
+            console.print()
+    return capture.get()

@@ -1,0 +1,121 @@
+"""What a model may learn from, and in which order: the rows of its kinds, shuffled once an epoch, in whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from umcl_bench.data.corpus import Corpus, Rows, count_kinds
+from umcl_bench.data.vocabulary import NO_FINDING
+from umcl_bench.errors import UsageError
+from umcl_bench.models.prompts import state_names
+from umcl_bench.models.tokens import Tokens, encode, train_tokenizer
+from umcl_bench.spec import Baseline, Recipe
+
+Claims = NDArray[np.float32]
+
+
+class Batch(NamedTuple):
+    """Rows of the corpus (b,), and which text each takes: its report, or the prompt of a state (-1 for a report)."""
+
+    rows: Rows
+    states: NDArray[np.int64]
+    text_present: Claims
+    text_absent: Claims
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The eligible rows (n,) of a corpus, their claims (n, k) and their reports as tokens."""
+
+    rows: Rows
+    has_text: NDArray[np.bool_]
+    present: Claims
+    absent: Claims
+    reports: Tokens
+    names: Tokens
+    tokenizer: Tokenizer
+    kinds: dict[str, int]
+
+    def batches(self, recipe: Recipe, rng: Generator) -> Iterator[Batch]:
+        """`recipe.size.optim.steps` batches; an epoch that ends inside a batch goes on with the next one's order."""
+        size = recipe.size.optim.batch
+        order = np.empty(0, dtype=np.int64)
+        for _ in range(recipe.size.optim.steps):
+            while len(order) < size:
+                order = np.concatenate([order, rng.permutation(len(self.rows))])
+            chosen, order = order[:size], order[size:]
+            yield self._batch(chosen, recipe.baseline.prompt.negative_share, rng)
+
+    def _batch(self, chosen: Rows, negative_share: float, rng: Generator) -> Batch:
+        k = self.present.shape[1]
+        drawn = draw_states(self.present[chosen], self.absent[chosen], negative_share, rng)
+        states = np.where(self.has_text[chosen], -1, drawn)
+        one_hot = np.eye(2 * k, dtype=np.float32)[states] * (states >= 0)[:, None]
+        reports = self.present[chosen] * self.has_text[chosen][:, None]
+        return Batch(chosen, states, reports + one_hot[:, :k], one_hot[:, k:])
+
+
+def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Generator) -> NDArray[np.int64]:
+    """One state (n,) for each row of claims (n, k), uniform over its present findings or, for `negative_share` of the rows, over
+    its absent ones; where a row has only one sort, of that. A row with no claim gets an arbitrary state."""
+    denied = rng.random(len(present)) < negative_share
+    denied = np.where(absent.any(1) & present.any(1), denied, absent.any(1))
+    pool = np.concatenate([present * ~denied[:, None], absent * denied[:, None]], axis=1)
+    states: NDArray[np.int64] = np.argmax(pool * (rng.random(pool.shape) + 1e-9), axis=1)
+    return states
+
+
+def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
+    """The train split's rows of the kinds that the model takes. Raises UsageError where there are none."""
+    train = corpus.rows("train")
+    kinds = corpus.kinds()[train]
+    rows = train[np.isin(kinds.astype(str), baseline.rows)]
+    if len(rows) == 0:
+        raise UsageError(
+            f"{baseline.name} learns from rows of the kinds {', '.join(baseline.rows)}; the training split of "
+            f"{corpus.source} has {_describe(count_kinds(kinds))}. Choose a model that takes these, or another --data."
+        )
+    return rows
+
+
+def training_rows(corpus: Corpus, recipe: Recipe) -> TrainingRows:
+    """The eligible rows with their claims and tokens. Raises UsageError where there are none."""
+    baseline = recipe.baseline
+    train = corpus.rows("train")
+    rows = eligible_rows(corpus, baseline)
+    present, absent = claims(corpus, rows)
+    texts = [corpus.reports[row] or "" for row in rows]
+    names = [name.lower() for name in state_names(corpus.classes)]
+    size = recipe.size.text
+    # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
+    tokenizer = train_tokenizer([*(corpus.reports[row] or "" for row in train), *names, *names], size.vocabulary)
+    return TrainingRows(
+        rows=rows,
+        has_text=np.array([bool(text) for text in texts]),
+        present=present,
+        absent=absent,
+        reports=encode(tokenizer, texts, size.max_tokens),
+        names=encode(tokenizer, names, size.max_tokens - baseline.prompt.length),
+        tokenizer=tokenizer,
+        kinds=count_kinds(corpus.kinds()[rows]),
+    )
+
+
+def claims(corpus: Corpus, rows: Rows) -> tuple[Claims, Claims]:
+    """Which findings are known to be present and absent, (n, k) each. That 'No Finding' is false is no claim."""
+    labels = corpus.labels[rows]
+    present, absent = (labels == 1).astype(np.float32), (labels == 0).astype(np.float32)
+    if NO_FINDING in corpus.classes:
+        absent[:, corpus.classes.index(NO_FINDING)] = 0
+    return present, absent
+
+
+def _describe(kinds: dict[str, int]) -> str:
+    return ", ".join(f"{count} of {kind}" for kind, count in sorted(kinds.items())) or "no rows"

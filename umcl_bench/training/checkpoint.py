@@ -1,0 +1,61 @@
+"""Checkpoints: weights as safetensors, the rest as JSON. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from umcl_bench.errors import BenchError
+from umcl_bench.models.dual import TrainedModel, build_encoder
+from umcl_bench.spec import Recipe, digest, to_dict
+from umcl_bench.training.loop import VERSION, LogRow, Trained
+
+WEIGHTS, TOKENIZER, FACTS, LOG = "model.safetensors", "tokenizer.json", "checkpoint.json", "log.csv"
+
+
+def checkpoint_digest(recipe: Recipe, fingerprint: str) -> str:
+    """What a checkpoint belongs to: the recipe, the training corpus, and the trainer's version."""
+    return digest([to_dict(recipe, with_docs=False), fingerprint, VERSION])
+
+
+def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint: str) -> None:
+    """Writes weights, tokenizer, log and facts into an empty folder."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.encoder.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    trained.model.tokenizer.save(str(folder / TOKENIZER))
+    facts = {
+        "digest": checkpoint_digest(recipe, fingerprint),
+        "data_fingerprint": fingerprint,
+        "recipe": to_dict(recipe),
+        "training": trained.facts,
+    }
+    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with (folder / LOG).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(LogRow._fields)
+        writer.writerows([f"{value:.6g}" for value in row] for row in trained.log)
+
+
+def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> tuple[TrainedModel, dict[str, Any]]:
+    """The model and its training facts. Raises BenchError where the folder is damaged or belongs to another run."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text(encoding="utf-8"))
+        if facts["digest"] != checkpoint_digest(recipe, fingerprint):
+            raise BenchError(f"{folder} belongs to another recipe or corpus; move it away and run again")
+        encoder = build_encoder(recipe, tokenizer.get_vocab_size())
+        encoder.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+    except BenchError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        what = str(error).splitlines()[0]
+        raise BenchError(f"the checkpoint {folder} is damaged ({what}); move it away and run again") from error
+    encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainedModel(recipe, encoder, tokenizer, device), facts["training"]
