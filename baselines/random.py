@@ -7,5 +7,7 @@ BASELINE = Baseline(
     title="Control: random embeddings (chance)",
     rows=("image-text-label", "image-text", "image-label", "image"),
     weights="random-embeddings",
-    evidence=(Evidence("weights", "ours", "drawn anew from each film's bytes and each text: no film is alike another"),),
+    evidence=(
+        Evidence("weights", "ours", "drawn anew from each film's bytes and each text: no film is alike another"),
+    ),
 )

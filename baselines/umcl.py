@@ -1,8 +1,8 @@
 """UMCL: Unified Medical Image-Text-Label Contrastive Learning with Continuous Prompt (Wang, arXiv 2307.05920).
 
-The paper's abstract states three things: image, text and label data are unified; continuous prompts replace hand-crafted ones;
-image-text-label contrastive training reduces false negatives. Formulae, towers and tables are not reachable: every choice
-below that goes beyond those three is marked inferred.
+The paper's abstract states three things: image, text and label data are unified; continuous prompts replace
+hand-crafted ones; image-text-label contrastive training reduces false negatives. Formulae, towers and tables are not
+reachable: every choice below that goes beyond those three is marked inferred.
 """
 
 from umcl_bench.spec import Baseline, Evidence, Objective, Prompt
@@ -18,12 +18,26 @@ BASELINE = Baseline(
     evidence=(
         Evidence("rows", "paper", "unifies image, text and label data; that paired rows keep their report is inferred"),
         Evidence("prompt.kind", "paper", "continuous implicit prompts instead of hand-crafted ones"),
-        Evidence("prompt.length", "inferred", "CoOp uses 4 or 16; 8 at the from-scratch sizes keeps prompts shorter than reports"),
+        Evidence(
+            "prompt.length",
+            "inferred",
+            "CoOp uses 4 or 16; 8 at the from-scratch sizes keeps prompts shorter than reports",
+        ),
         Evidence("prompt.position", "inferred", "CoOp's default: the vectors stand before the name"),
-        Evidence("prompt.negative_share", "inferred", "absent findings get a prompt too, as zero-shot compares a pair (DualCoOp)"),
+        Evidence(
+            "prompt.negative_share",
+            "inferred",
+            "absent findings get a prompt too, as zero-shot compares a pair (DualCoOp)",
+        ),
         Evidence("prompt.learning_rate_factor", "inferred", "prompts are trained with the towers, at their rate"),
-        Evidence("objective.target", "paper", "image-text-label contrastive training against false negatives; formula inferred"),
-        Evidence("objective.similarity", "inferred", "shared over all findings: UniCL's rule made gradual for several labels"),
+        Evidence(
+            "objective.target",
+            "paper",
+            "image-text-label contrastive training against false negatives; formula inferred",
+        ),
+        Evidence(
+            "objective.similarity", "inferred", "shared over all findings: UniCL's rule made gradual for several labels"
+        ),
         Evidence("objective.sharpness", "inferred", "1: the similarity as it is"),
         Evidence("objective.temperature", "inferred", "learned from 0.07 and clamped, as in CLIP"),
         Evidence("objective.image_to_text", "inferred", "both directions weigh the same, as in CLIP and UniCL"),

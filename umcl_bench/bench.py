@@ -78,8 +78,17 @@ class _Plan:
 
     @property
     def id(self) -> str:
-        names = (self.recipe.baseline.name, self.recipe.size.name, f"s{self.recipe.seed}", self.task.name, self.source.name)
-        key = digest([to_dict(v, with_docs=False) for v in (self.recipe, self.task)] + [self.training.fingerprint, self.corpus.fingerprint])
+        names = (
+            self.recipe.baseline.name,
+            self.recipe.size.name,
+            f"s{self.recipe.seed}",
+            self.task.name,
+            self.source.name,
+        )
+        key = digest(
+            [to_dict(v, with_docs=False) for v in (self.recipe, self.task)]
+            + [self.training.fingerprint, self.corpus.fingerprint]
+        )
         return "-".join(_safe(name) for name in names) + f"-{key}"
 
     def check(self) -> None:
@@ -128,7 +137,8 @@ class _Run:
         start = time.monotonic()
         rng = np.random.default_rng(BOOTSTRAP_SEED)
         metrics = {
-            name: {k: dataclasses.asdict(v) for k, v in estimate(outcome.scores, name, rng).items()} for name in plan.task.metrics
+            name: {k: dataclasses.asdict(v) for k, v in estimate(outcome.scores, name, rng).items()}
+            for name in plan.task.metrics
         }
         self._clock("intervals", start)
         leaks = self._leaks(train_films, task_films)
@@ -229,7 +239,9 @@ class _Run:
         return {
             "patients_in_both": len(shared),
             "identical_films": _identical(train_films, train, task_films, test),
-            "labels_seen": [name for name in findings if name in plan.training.classes and _labelled(plan.training, train, name)],
+            "labels_seen": [
+                name for name in findings if name in plan.training.classes and _labelled(plan.training, train, name)
+            ],
         }
 
 
@@ -248,14 +260,24 @@ def _warnings(metrics: dict[str, Any], headline: str, leaks: dict[str, Any], tra
     estimates = {name: e for name, e in metrics[headline].items() if name != "macro"}
     undefined = [name for name, e in estimates.items() if np.isnan(e["value"])]
     if undefined:
-        found.append(f"{headline} is undefined for {len(undefined)} of {len(estimates)} findings: {', '.join(undefined)}")
-    few = [f"{k} ({e['positives']}+, {e['negatives']}-)" for k, e in estimates.items() if k not in undefined and min(e["positives"], e["negatives"]) < 10]
+        found.append(
+            f"{headline} is undefined for {len(undefined)} of {len(estimates)} findings: {', '.join(undefined)}"
+        )
+    few = [
+        f"{k} ({e['positives']}+, {e['negatives']}-)"
+        for k, e in estimates.items()
+        if k not in undefined and min(e["positives"], e["negatives"]) < 10
+    ]
     if few:
-        found.append(f"fewer than 10 positive or negative films: {', '.join(few)}; take the figure as no more than a sign of life")
-    if leaks["patients_in_both"] or leaks["identical_films"]:
-        found.append(f"leak: {leaks['patients_in_both']} patients and {leaks['identical_films']} identical films are in training and test")
+        found.append(
+            f"fewer than 10 positive or negative films: {', '.join(few)}; the figure is no more than a sign of life"
+        )
+    patients, films = leaks["patients_in_both"], leaks["identical_films"]
+    if patients or films:
+        found.append(f"leak: {patients} patients and {films} identical films are in training and test")
     if training.get("reports_truncated"):
-        found.append(f"{training['reports_truncated']} training reports were longer than the text tower's limit and lost their end")
+        cut = training["reports_truncated"]
+        found.append(f"{cut} training reports were longer than the text tower's limit and lost their end")
     return found
 
 

@@ -20,10 +20,18 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at data sources.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
-Data = Annotated[str, typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films).")]
-Dials = Annotated[list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")]
-Unnamed = Annotated[str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")]
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")]
+Data = Annotated[
+    str, typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films).")
+]
+Dials = Annotated[
+    list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")
+]
+Unnamed = Annotated[
+    str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")
+]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
+]
 SizeOption = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and warnings only.")]
 
@@ -46,7 +54,9 @@ def run(
     store: StoreOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
-    eval_batch: Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")] = 64,
+    eval_batch: Annotated[
+        int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")
+    ] = 64,
     quiet: Quiet = False,
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
@@ -57,9 +67,18 @@ def run(
     from umcl_bench.records.store import Store
 
     request = Request(
-        model=model, task=task, data=data, size=size, seed=seed, dials=_parse_dials(dial), unnamed=_parse_unnamed(unnamed),
-        again=again, device=device, workers=workers, eval_batch=eval_batch,
-    )  # fmt: skip
+        model=model,
+        task=task,
+        data=data,
+        size=size,
+        seed=seed,
+        dials=_parse_dials(dial),
+        unnamed=_parse_unnamed(unnamed),
+        again=again,
+        device=device,
+        workers=workers,
+        eval_batch=eval_batch,
+    )
     reporter = Reporter(quiet=quiet)
     record = run_bench(request, Store(store), reporter)
     typer.echo(to_terminal(tables([record]), _width()), nl=False)
@@ -138,7 +157,9 @@ def leaderboard(
     if format == "csv":
         text = to_csv(records)
     else:
-        text = to_markdown(tables(records)) if format == "md" else to_terminal(tables(records), _width(output is not None))
+        text = (
+            to_markdown(tables(records)) if format == "md" else to_terminal(tables(records), _width(output is not None))
+        )
     if output is None:
         typer.echo(text, nl=False)
     else:
@@ -223,7 +244,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        _fail(f"this should not happen: {type(error).__name__}: {error}. Run `umcl-bench --debug ...` and report it.", 1)
+        _fail(
+            f"this should not happen: {type(error).__name__}: {error}. Run `umcl-bench --debug ...` and report it.", 1
+        )
 
 
 def _fail(text: str, code: int) -> None:

@@ -12,7 +12,8 @@ from typing import Protocol
 class Tick(Protocol):
     """Says that `amount` more units are done, with an optional short note."""
 
-    def __call__(self, amount: int = 1, note: str = "") -> None: ...
+    def __call__(self, amount: int = 1, note: str = "") -> None:
+        """Counts `amount` units as done."""
 
 
 class Reporter:
@@ -36,6 +37,22 @@ class Reporter:
     def track(self, what: str, total: int) -> Iterator[Tick]:
         """Yields a `Tick` for `total` units of work called `what`."""
         with self._bar(what, total) if self.live else self._lines(what, total) as tick:
+            yield tick
+
+    @contextmanager
+    def _bar(self, what: str, total: int) -> Iterator[Tick]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total, note="")
+
+            def tick(amount: int = 1, note: str = "") -> None:
+                bar.update(task, advance=amount)
+                if note:
+                    bar.update(task, note=note)
+
             yield tick
 
     @contextmanager

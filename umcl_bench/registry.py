@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import importlib.util
 import pkgutil
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar

@@ -1,0 +1,1 @@
+"""Sources, corpora, films and their cache, and the phantom."""

@@ -84,9 +84,10 @@ class Corpus:
 
     def __post_init__(self) -> None:
         n = len(self.ids)
-        columns = (self.patients, self.splits, self.views, self.reports, self.labels, self.pixels, self.prior)
-        if any(len(column) != n for column in columns):
-            raise DataError(f"corpus {self.source}: columns of different lengths {[n, *map(len, columns)]}")
+        columns = (self.patients, self.splits, self.views, self.reports, self.labels, self.prior)
+        lengths = {len(self.pixels), *(len(column) for column in columns)}
+        if lengths != {n}:
+            raise DataError(f"corpus {self.source}: {n} ids and columns of other lengths {sorted(lengths)}")
         if self.labels.shape != (n, len(self.classes)):
             raise DataError(f"corpus {self.source}: labels are {self.labels.shape}, not ({n}, {len(self.classes)})")
 

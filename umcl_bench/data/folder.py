@@ -90,7 +90,9 @@ def _read_settings(root: Path) -> Settings:
     known = {"name": str, "exhaustive": bool}
     for key, value in data.items():
         if key not in known or not isinstance(value, known[key]):
-            raise DataError(f"{path}: {key} = {value!r} is not understood; it may hold name (text), exhaustive (true/false)")
+            raise DataError(
+                f"{path}: {key} = {value!r} is not understood; it may hold name (text), exhaustive (true/false)"
+            )
     name = str(data.get("name", root.resolve().name))
     if name == "phantom":
         raise DataError(f"{root}: a source of films may not be called 'phantom'; set another name in {SETTINGS}")
@@ -114,19 +116,22 @@ def _read_table(path: Path) -> pd.DataFrame:
     for column in OPTIONAL:
         if column not in table.columns:
             table[column] = ""
-    return table[[*REQUIRED, *OPTIONAL]].apply(lambda c: c.str.strip())
+    for column in (*REQUIRED, *OPTIONAL):
+        table[column] = table[column].str.strip()
+    return table[[*REQUIRED, *OPTIONAL]]
 
 
 def _check_rows(root: Path, table: pd.DataFrame) -> None:
-    for row, values in enumerate(table.itertuples(index=False), start=1):
+    columns = (table[name].tolist() for name in ("image", "patient_id", "split", "mask"))
+    for row, (image, patient, split, mask) in enumerate(zip(*columns, strict=True), start=1):
         where = f"{root / TABLE}, row {row}"
-        if not values.image or not values.patient_id:
-            raise DataError(f"{where}: {'image' if not values.image else 'patient_id'} is empty")
-        if values.split not in SPLITS:
-            raise DataError(f"{where}: split is {values.split!r}; it must be one of {', '.join(SPLITS)}")
-        safe_path(root, values.image, where)
-        if values.mask:
-            safe_path(root, values.mask, where)
+        if not image or not patient:
+            raise DataError(f"{where}: {'image' if not image else 'patient_id'} is empty")
+        if split not in SPLITS:
+            raise DataError(f"{where}: split is {split!r}; it must be one of {', '.join(SPLITS)}")
+        safe_path(root, image, where)
+        if mask:
+            safe_path(root, mask, where)
     twice = table["image"][table["image"].duplicated()]
     if len(twice):
         row = int(twice.index[0]) + 1
@@ -164,5 +169,7 @@ def _notes(table: pd.DataFrame, unknown: dict[str, int]) -> tuple[str, ...]:
         notes.append(f"{len(shared)} patients are in more than one split, {shared[0]!r} among them")
     both = table["labels"].str.split(";").map(lambda c: len(c) > 1 and NO_FINDING in [canonical(p).name for p in c])
     if both.any():
-        notes.append(f"{int(both.sum())} rows name {NO_FINDING} beside a finding; first: row {int(both.to_numpy().argmax()) + 1}")
+        notes.append(
+            f"{int(both.sum())} rows name {NO_FINDING} beside a finding; first: row {int(both.to_numpy().argmax()) + 1}"
+        )
     return tuple(notes)

@@ -1,8 +1,8 @@
 """The phantom: procedural chest radiographs with known truth, so that every task runs on a fresh machine.
 
 A phantom is not a patient. Its studies have findings with side, zone and severity, a film, lesion masks and boxes, a
-report, and a prior study of the same patient. Each study is drawn from a seed of its own, so any film can be made alone and
-the result does not depend on how many workers make it. Prevalences are ours: high enough for narrow intervals.
+report, and a prior study of the same patient. Each study is drawn from a seed of its own, so any film can be made alone
+and the result does not depend on how many workers make it. Prevalences are ours: high enough for narrow intervals.
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ PREVALENCE = {
 OPACITIES = frozenset({"Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion", "Lung Opacity"})
 """Children of Lung Opacity in CheXpert's hierarchy, and itself."""
 
-RAISED_BY = {"Edema": ("Cardiomegaly", 2.0), "Pleural Effusion": ("Edema", 1.8), "Atelectasis": ("Pleural Effusion", 1.6)}
+RAISED_BY = {
+    "Edema": ("Cardiomegaly", 2.0),
+    "Pleural Effusion": ("Edema", 1.8),
+    "Atelectasis": ("Pleural Effusion", 1.6),
+}
 """Co-occurrence: the first is so many times likelier where the second is present."""
 
 PATTERNS: tuple[tuple[str, ...], ...] = ((), (), ("Pleural Effusion",), ("Cardiomegaly", "Edema"), ("Consolidation",))
@@ -345,8 +349,15 @@ def _boxes(study: Study) -> tuple[Box, ...]:
     boxes = []
     for lesion in study.lesions:
         if lesion.finding in ("Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion"):
-            corners = (lesion.x - lesion.radius, lesion.y - lesion.radius, lesion.x + lesion.radius, lesion.y + lesion.radius)
+            corners = (
+                lesion.x - lesion.radius,
+                lesion.y - lesion.radius,
+                lesion.x + lesion.radius,
+                lesion.y + lesion.radius,
+            )
             dx, dy = study.shift
-            x0, y0, x1, y1 = (float(np.clip((c + d + 1) / 2, 0, 1)) for c, d in zip(corners, (dx, dy, dx, dy), strict=True))
+            x0, y0, x1, y1 = (
+                float(np.clip((c + d + 1) / 2, 0, 1)) for c, d in zip(corners, (dx, dy, dx, dy), strict=True)
+            )
             boxes.append(Box(lesion.finding, x0, y0, x1, y1))
     return tuple(boxes)

@@ -1,21 +1,21 @@
 """Draws a phantom study as a film and as a lesion mask.
 
 The film is a sum of densities (bright is dense) on a grid from -1 to 1, image left being the patient's right, passed
-through an exposure curve and noise. Everything is in units of half the film's width, so that any size shows the same chest.
+through an exposure curve and noise. Everything is in units of half the film's width: any size shows the same chest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.phantom import Anatomy, Lesion, Study
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
 FOCAL = ("Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion", "Atelectasis", "Pleural Effusion", "Pneumothorax")
 
 
@@ -84,7 +84,8 @@ def _smooth(rng: np.random.Generator, size: int, cells: int, count: int) -> Fiel
 def _texture(seed: int, size: int, *, fine: bool = False) -> Field:
     bank = _textures(size)[int(fine)]
     shift = (seed >> 8) % 997 * size // 997, (seed >> 18) % 991 * size // 991
-    return np.roll(bank[seed % len(bank)], shift, axis=(0, 1))
+    rolled: Field = np.roll(bank[seed % len(bank)], shift, axis=(0, 1))
+    return rolled
 
 
 def _white(seed: int, size: int) -> Field:
@@ -209,7 +210,9 @@ def _pneumonia(lesion: Lesion, chest: Chest, size: int) -> Field:
 
 
 def _opacity(lesion: Lesion, chest: Chest, size: int) -> Field:
-    return (0.08 + 0.1 * lesion.severity) * _blob(chest, lesion.x, lesion.y, 1.3 * lesion.radius) * _lung_of(lesion, chest)
+    return (
+        (0.08 + 0.1 * lesion.severity) * _blob(chest, lesion.x, lesion.y, 1.3 * lesion.radius) * _lung_of(lesion, chest)
+    )
 
 
 def _edema(lesion: Lesion, chest: Chest, size: int) -> Field:

@@ -47,7 +47,11 @@ NEGATIVE = (
     "No evidence of {name}.",
     "No {name} is identified.",
 )
-NORMAL = ("No acute cardiopulmonary process.", "Normal chest radiograph.", "The lungs are clear. The heart size is normal.")
+NORMAL = (
+    "No acute cardiopulmonary process.",
+    "Normal chest radiograph.",
+    "The lungs are clear. The heart size is normal.",
+)
 
 
 def write_report(study: Study, wording_shift: float) -> str:

@@ -33,9 +33,14 @@ def contact_sheet(corpus: Corpus, path: Path, count: int, seed: int) -> int:
             if mask.any() and not mask.all():
                 axes.contour(mask, levels=[0.5], colors="red", linewidths=0.8)
         axes.set_axis_off()
-        axes.set_title(f"{textwrap.shorten(str(corpus.ids[row]), 34)} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}", fontsize=6.5)
+        axes.set_title(
+            f"{textwrap.shorten(str(corpus.ids[row]), 34)} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}",
+            fontsize=6.5,
+        )
         axes.text(0, 1.02 * _PIXELS, _caption(corpus, int(row)), fontsize=6.5, va="top", parse_math=False)
-    figure.subplots_adjust(left=0.01, right=0.99, top=1 - 0.5 / (4.4 * lines + 0.5), bottom=0.02, hspace=0.5, wspace=0.05)
+    figure.subplots_adjust(
+        left=0.01, right=0.99, top=1 - 0.5 / (4.4 * lines + 0.5), bottom=0.02, hspace=0.5, wspace=0.05
+    )
     part = path.with_name(f".{path.name}.part")
     try:
         figure.savefig(part, format="png")

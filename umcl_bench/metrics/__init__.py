@@ -1,0 +1,1 @@
+"""Figures and intervals from per-sample scores."""

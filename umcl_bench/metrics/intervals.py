@@ -1,8 +1,8 @@
 """Estimates with intervals: the patient-cluster bootstrap.
 
-Patients are drawn with replacement, and each brings all of its films (Field and Welsh 2007), so that films of one patient do
-not count as independent. The interval is from the 2.5th to the 97.5th percentile of the resampled figures. The generator is
-passed in; its seed is in the record.
+Patients are drawn with replacement, and each brings all of its films (Field and Welsh 2007), so that films of one
+patient do not count as independent. The interval is from the 2.5th to the 97.5th percentile of the resampled figures.
+The generator is passed in; its seed is in the record.
 """
 
 from __future__ import annotations

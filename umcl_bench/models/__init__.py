@@ -1,0 +1,1 @@
+"""Towers, prompts, and the dual encoder."""

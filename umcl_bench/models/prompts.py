@@ -49,7 +49,9 @@ class PromptEncoder(nn.Module):
         return torch.stack(rows), lengths + self.prompt.length
 
 
-def tokenise_names(tokenizer: Tokenizer, names: list[str], max_tokens: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def tokenise_names(
+    tokenizer: Tokenizer, names: list[str], max_tokens: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Ids (n, l) and lengths (n,) of texts, on `device`."""
     tokens = encode(tokenizer, names, max_tokens)
     return torch.from_numpy(tokens.ids).to(device), torch.from_numpy(tokens.lengths).to(device)

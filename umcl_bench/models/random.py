@@ -1,8 +1,8 @@
 """The control that knows nothing: every film and every text gets a random unit vector of its own.
 
-The vector depends on the film's bytes (or the text's letters) and the seed alone, so the whole pipeline runs as for any model,
-and every score is chance. Towers with untrained weights are another control (`untrained`): their features follow
-brightness, which findings change, so a single draw of weights is *not* at chance.
+The vector depends on the film's bytes (or the text's letters) and the seed alone, so the whole pipeline runs as for
+any model, and every score is chance. Towers with untrained weights are another control (`untrained`): their features
+follow brightness, which findings change, so a single draw of weights is *not* at chance.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ class RandomEmbeddings:
 
     def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
         """One vector a prompt; the first template of each kind."""
-        pair = (self.embed_texts([template.format(f) for f in findings]) for template in (positive[0], negative[0]))
-        return PromptPair(*pair, how="random vectors")
+        one, other = (
+            self.embed_texts([template.format(f) for f in findings]) for template in (positive[0], negative[0])
+        )
+        return PromptPair(one, other, how="random vectors")
 
     def _draw(self, contents: list[bytes]) -> Matrix:
         out = np.empty((len(contents), self.dim), dtype=np.float32)

@@ -15,7 +15,7 @@ _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;-()/'+%"
 
 
 class Tokens(NamedTuple):
-    """Token ids (n, l) with PAD behind each text's end, l being a multiple of 16 or `max_tokens`, and the lengths (n,)."""
+    """Token ids (n, l) with PAD behind each text's end, l a multiple of 16 or `max_tokens`, and the lengths (n,)."""
 
     ids: NDArray[np.int64]
     lengths: NDArray[np.int64]

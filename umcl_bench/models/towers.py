@@ -19,11 +19,12 @@ class ImageEncoder(nn.Module):
         import timm
 
         self.tower = tower
-        options: dict[str, Any] = {k: v for k, v in tower.options}
+        options: dict[str, Any] = dict(tower.options)
         self.trunk: nn.Module = timm.create_model(tower.name, pretrained=False, in_chans=1, num_classes=0, **options)
-        self.projection = nn.Linear(int(self.trunk.num_features), dim, bias=False)  # type: ignore[arg-type]
+        self.projection = nn.Linear(int(self.trunk.num_features), dim, bias=False)
 
     def forward(self, films: Tensor) -> Tensor:
+        """See the class."""
         pixels = (films.unsqueeze(1).float() / 255 - self.tower.mean) / self.tower.std
         features = self.trunk(pixels.contiguous(memory_format=torch.channels_last))
         out: Tensor = self.projection(features)
@@ -60,6 +61,7 @@ class TextEncoder(nn.Module):
         return out
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """See the class; `lengths` (n,) are the numbers of tokens that are no padding."""
         mask = torch.arange(embedded.shape[1], device=embedded.device)[None] < lengths[:, None]
         hidden = self.trunk(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
         weight = mask.to(hidden.dtype)[:, :, None]

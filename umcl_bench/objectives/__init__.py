@@ -1,0 +1,1 @@
+"""Target builders and the tiled contrastive loss."""

@@ -1,8 +1,8 @@
 """The contrastive loss with a target matrix, exact and tiled.
 
 With z_ij = scale x_i . t_j and targets T = S / (row sum of S), the cross-entropy of film i is
-L_i = lse_j z_ij - (sum_j S_ij z_ij) / (sum_j S_ij), and the same over columns for texts. Both directions are summed tile by
-tile; the backward pass makes each tile again, so memory is O(n d + tile^2) and neither z nor S is ever whole.
+L_i = lse_j z_ij - (sum_j S_ij z_ij) / (sum_j S_ij), and the same over columns for texts. Both directions are summed
+tile by tile; the backward pass makes each tile again: memory is O(n d + tile^2), and neither z nor S is ever whole.
 """
 
 from __future__ import annotations
@@ -33,18 +33,24 @@ class Statistics(NamedTuple):
 
 
 def contrastive_loss(
-    z_img: Tensor, z_txt: Tensor, scale: Tensor, films: Side, texts: Side, objective: Objective, build: Builder,
+    z_img: Tensor,
+    z_txt: Tensor,
+    scale: Tensor,
+    films: Side,
+    texts: Side,
+    objective: Objective,
+    build: Builder,
     tile: int = TILE,
 ) -> Tensor:
-    """w CE(T_i2t, z) + (1 - w) CE(T_t2i, z^T) as a scalar, for unit rows z_img (n, d), z_txt (m, d).
+    """W CE(T_i2t, z) + (1 - w) CE(T_t2i, z^T) as a scalar, for unit rows z_img (n, d), z_txt (m, d).
 
     Rows (columns) without any target are left out of their mean.
     """
 
     def targets(rows: slice, columns: slice) -> Tensor:
-        return build(films[rows], texts[columns], objective).to(z_img.dtype)
+        return build(films.rows(rows), texts.rows(columns), objective).to(z_img.dtype)
 
-    loss: Tensor = _Tiled.apply(z_img, z_txt, scale, targets, objective.image_to_text, tile)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Tiled.apply(z_img, z_txt, scale, targets, objective.image_to_text, tile)
     return loss
 
 
@@ -55,9 +61,9 @@ def target_statistics(films: Side, texts: Side, objective: Objective, build: Bui
     missed = others = positives = 0.0
     total, weighted = torch.zeros(n, device=films.pair.device), torch.zeros(n, device=films.pair.device)
     for rows, columns in _tiles(n, m, tile):
-        s = build(films[rows], texts[columns], objective).float()
-        other = same_pair(films[rows], texts[columns]) == 0
-        missed += float((other & (s == 0) & (shared_claims(films[rows], texts[columns]) > 0)).sum())
+        s = build(films.rows(rows), texts.rows(columns), objective).float()
+        other = same_pair(films.rows(rows), texts.rows(columns)) == 0
+        missed += float((other & (s == 0) & (shared_claims(films.rows(rows), texts.rows(columns)) > 0)).sum())
         others += float(other.sum())
         positives += float((s > 0).sum())
         total[rows] += s.sum(1)
@@ -102,7 +108,7 @@ class _Sums(NamedTuple):
 
 class _Tiled(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, z_img: Tensor, z_txt: Tensor, scale: Tensor, targets: Tile, share: float, tile: int
     ) -> Tensor:
         rows, columns = _Sums.zeros(z_img), _Sums.zeros(z_txt)
@@ -116,7 +122,7 @@ class _Tiled(torch.autograd.Function):
         return share * rows.loss() + (1 - share) * columns.loss()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         z_img, z_txt, scale = ctx.saved_tensors
         rows, columns, targets, share, tile = ctx.rest
         d_img, d_txt, d_scale = torch.zeros_like(z_img), torch.zeros_like(z_txt), torch.zeros_like(scale)
@@ -133,6 +139,6 @@ class _Tiled(torch.autograd.Function):
 
 
 def _residual(logits: Tensor, s: Tensor, lse: Tensor, total: Tensor) -> Tensor:
-    """softmax - target, of a tile whose sums are known."""
+    """Softmax - target, of a tile whose sums are known."""
     tiny = torch.finfo(s.dtype).tiny
     return (logits - lse).exp() - s / total.clamp(min=tiny)

@@ -28,7 +28,8 @@ class Side(NamedTuple):
     present: Tensor
     absent: Tensor
 
-    def __getitem__(self, rows: slice) -> Side:  # type: ignore[override]
+    def rows(self, rows: slice) -> Side:
+        """Some of the rows."""
         return Side(self.pair[rows], self.present[rows], self.absent[rows])
 
 
@@ -74,7 +75,7 @@ BUILDERS: dict[str, Builder] = {"identity": identity, "umcl": umcl}
 
 
 def get_builder(name: str) -> Builder:
-    """The builder `name`, or the function that 'package.module:function' names. Raises BenchError where there is none."""
+    """The builder `name`, or the function that 'package.module:function' names. Raises BenchError for neither."""
     if name in BUILDERS:
         return BUILDERS[name]
     if ":" not in name:

@@ -1,0 +1,1 @@
+"""Protocols: a model and a corpus in, per-sample scores out."""

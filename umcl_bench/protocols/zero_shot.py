@@ -45,7 +45,9 @@ def check(task: Task, corpus: Corpus) -> Rows:
     rows = corpus.rows(task.split, task.views)
     labels = corpus.labels[rows]
     if len(rows) == 0 or np.isnan(labels).all():
-        raise UsageError(f"task {task.name} needs labelled {task.split} films ({task.views} views); {corpus.source} has none")
+        raise UsageError(
+            f"task {task.name} needs labelled {task.split} films ({task.views} views); {corpus.source} has none"
+        )
     return rows
 
 

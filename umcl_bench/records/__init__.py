@@ -1,0 +1,1 @@
+"""The run store, leaderboards, and what `show` prints."""

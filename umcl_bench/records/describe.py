@@ -26,38 +26,49 @@ def describe_model(baseline: Baseline, size: Size, file: str) -> str:
 
 def describe_task(task: Task, file: str) -> str:
     """The task's choices: value, and where it comes from."""
-    head = [f"task {task.name}: {task.title}", f"paper   {task.paper or '–'}", f"file    {file}", f"digest  {digest(task)}"]
+    head = [
+        f"task {task.name}: {task.title}",
+        f"paper   {task.paper or '–'}",
+        f"file    {file}",
+        f"digest  {digest(task)}",
+    ]
     return "\n".join([*head, "", *_choices(task)])
 
 
 def describe_record(record: Record) -> str:
     """What was run, on what, what came out, and the command that repeats it."""
     r = record.result
-    data, training, leaks = r["data"], r["training"], r["leaks"]
-    git = f"commit {r['git']['commit']}{' with changes' if r['git']['changed'] else ''}" if r["git"] else "no git checkout"
-    lines = [
-        f"run {record.id}",
-        f"repeat with   {r['command']}",
-        f"made          {r['created']} on {_join(r['machine'])}",
-        f"code          {git}; {_join(r['versions'])}",
-        f"model         {r['model']['name']}, digest {r['model']['digest']}, seed {r['seed']}, setting {r['model']['recipe']['setting']}",
-        f"training      {_join(training)}",
-        f"task          {r['task']['name']}, digest {r['task']['digest']}; prompts: {r['protocol']['prompts']}",
-        f"data          {data['source']} ({data['kind']}), fingerprint {data['fingerprint']}, trained on {data['training_fingerprint']}",
-        f"data facts    {_join(data['facts'])}",
-        f"intervals     {_join(r['intervals'])}",
-        f"leak checks   {leaks['patients_in_both']} patients and {leaks['identical_films']} identical films in training and test; "
-        f"labels seen in training: {', '.join(leaks['labels_seen']) or 'none of these findings'}",
-        f"marks         {marks(record) or 'none'}",
-        f"seconds       {_join(r['timings_s'])}",
-        *(f"warning       {text}" for text in r["warnings"]),
-        *(f"note          {text}" for text in data["notes"]),
-        "",
-    ]
+    data, leaks, model, task = r["data"], r["leaks"], r["model"], r["task"]
+    git = (
+        f"commit {r['git']['commit']}{' with changes' if r['git']['changed'] else ''}"
+        if r["git"]
+        else "no git checkout"
+    )
+    seen = ", ".join(leaks["labels_seen"]) or "none of these findings"
+    facts = {
+        "repeat with": r["command"],
+        "made": f"{r['created']} on {_join(r['machine'])}",
+        "code": f"{git}; {_join(r['versions'])}",
+        "model": f"{model['name']}, digest {model['digest']}, seed {r['seed']}, setting {model['recipe']['setting']}",
+        "training": _join(r["training"]),
+        "task": f"{task['name']}, digest {task['digest']}; prompts: {r['protocol']['prompts']}",
+        "data": f"{data['source']} ({data['kind']}), fingerprint {data['fingerprint']}, "
+        f"trained on {data['training_fingerprint']}",
+        "data facts": _join(data["facts"]),
+        "intervals": _join(r["intervals"]),
+        "leak checks": f"{leaks['patients_in_both']} patients and {leaks['identical_films']} identical films in "
+        f"training and test; labels seen in training: {seen}",
+        "marks": marks(record) or "none",
+        "seconds": _join(r["timings_s"]),
+    }
+    lines = [f"run {record.id}", *(f"{name:<13} {text}" for name, text in facts.items())]
+    lines += [f"{'warning':<13} {text}" for text in r["warnings"]] + [f"{'note':<13} {text}" for text in data["notes"]]
+    lines.append("")
     for metric, estimates in r["metrics"].items():
         for name, e in estimates.items():
             undefined = f", undefined in {e['undefined']:.0%} of resamples" if e["undefined"] else ""
-            lines.append(f"  {metric} {name:<28} {interval(e)}  {e['positives']}+ {e['negatives']}-{undefined}")
+            counts = "" if name == "macro" else f"  {e['positives']}+ {e['negatives']}-"
+            lines.append(f"  {metric} {name:<28} {interval(e)}{counts}{undefined}")
     return "\n".join(lines)
 
 
@@ -84,4 +95,6 @@ def _value(value: Any) -> str:
 
 
 def _join(data: dict[str, Any]) -> str:
-    return ", ".join(f"{k.replace('_', ' ')} {_join(v) if isinstance(v, dict) else v}" for k, v in data.items() if v is not None)
+    return ", ".join(
+        f"{k.replace('_', ' ')} {_join(v) if isinstance(v, dict) else v}" for k, v in data.items() if v is not None
+    )

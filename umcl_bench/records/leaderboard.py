@@ -81,21 +81,34 @@ def headline(record: Record) -> dict[str, Any]:
 def marks(record: Record) -> str:
     """The letters of MARKS that hold for a record."""
     leaks = record.result["leaks"]
-    held = {"L": leaks["labels_seen"], "P": leaks["patients_in_both"], "D": leaks["identical_films"], "!": record.result["warnings"]}
+    held = {
+        "L": leaks["labels_seen"],
+        "P": leaks["patients_in_both"],
+        "D": leaks["identical_films"],
+        "!": record.result["warnings"],
+    }
     return "".join(mark for mark in MARKS if held[mark])
 
 
 def _title(result: dict[str, Any]) -> str:
     source = result["data"]["source"]
-    where = "the PHANTOM (synthetic films, no patients)" if result["data"]["kind"] == "phantom" else f"{source} (patients' films)"
+    where = (
+        "the PHANTOM (synthetic films, no patients)"
+        if result["data"]["kind"] == "phantom"
+        else f"{source} (patients' films)"
+    )
     return f"{result['task']['name']} on {where}"
 
 
 def _caption(result: dict[str, Any], names: list[str]) -> str:
     data, spec, estimates = result["data"], result["task"]["spec"], result["metrics"][result["headline"]]
-    defined = sum(estimates[name]["value"] is not None for name in names)  # by the labels alone: the same for all models
+    defined = sum(
+        estimates[name]["value"] is not None for name in names
+    )  # by the labels alone: the same for all models
+    patients = f"{result['intervals']['patients']:,} patients"
+    views = "" if spec["views"] == "all" else f"{spec['views']} "
     parts = [
-        f"{estimates['macro']['n']:,} {spec['views'].replace('all', '')} films of {result['intervals']['patients']:,} patients, split {spec['split']}",
+        f"{estimates['macro']['n']:,} {views}films of {patients}, split {spec['split']}",
         f"{defined} of {len(names)} findings defined",
         f"data {data['fingerprint']}",
         f"task {result['task']['digest']}",
@@ -128,7 +141,7 @@ def number(value: float | None) -> str:
 
 
 def interval(estimate: dict[str, Any]) -> str:
-    """value [low, high]."""
+    """Value [low, high]."""
     return f"{number(estimate['value'])} [{number(estimate['low'])}, {number(estimate['high'])}]"
 
 
@@ -150,7 +163,14 @@ def to_csv(records: Iterable[Record]) -> str:
     writer.writerow(CSV_COLUMNS)
     for record in records:
         r = record.result
-        head = (r["data"]["kind"], r["data"]["source"], r["task"]["name"], r["model"]["name"], r["model"]["recipe"]["size"]["name"], r["seed"])
+        head = (
+            r["data"]["kind"],
+            r["data"]["source"],
+            r["task"]["name"],
+            r["model"]["name"],
+            r["model"]["recipe"]["size"]["name"],
+            r["seed"],
+        )
         tail = (r["intervals"]["patients"], marks(record), r["data"]["fingerprint"], record.id)
         for metric, estimates in r["metrics"].items():
             for name, e in estimates.items():

@@ -54,7 +54,9 @@ class Store:
     def get(self, beginning: str) -> Record:
         """The one record whose id is, begins with, or ends with `beginning`. Raises UsageError for none or several."""
         ids = [f.name for f in self._folders()]
-        hits = [i for i in ids if i == beginning] or [i for i in ids if i.startswith(beginning) or i.endswith(beginning)]
+        hits = [i for i in ids if i == beginning] or [
+            i for i in ids if i.startswith(beginning) or i.endswith(beginning)
+        ]
         if len(hits) != 1:
             raise unknown_name("single record", beginning, hits or ids)
         return self._read(self.root / "records" / hits[0])
@@ -108,7 +110,9 @@ class Store:
 
     def _folders(self) -> list[Path]:
         parent = self.root / "records"
-        return sorted(f for f in parent.iterdir() if f.is_dir() and not f.name.startswith(".")) if parent.is_dir() else []
+        return (
+            sorted(f for f in parent.iterdir() if f.is_dir() and not f.name.startswith(".")) if parent.is_dir() else []
+        )
 
     def _read(self, folder: Path) -> Record:
         path = folder / "result.json"

@@ -63,8 +63,11 @@ class TrainingRows:
 
 
 def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Generator) -> NDArray[np.int64]:
-    """One state (n,) for each row of claims (n, k), uniform over its present findings or, for `negative_share` of the rows, over
-    its absent ones; where a row has only one sort, of that. A row with no claim gets an arbitrary state."""
+    """One state (n,) for each row of claims (n, k).
+
+    It is uniform over the row's present findings or, for `negative_share` of the rows, over its absent ones; where a
+    row has only one sort, it is of that sort. A row with no claim gets an arbitrary state.
+    """
     denied = rng.random(len(present)) < negative_share
     denied = np.where(absent.any(1) & present.any(1), denied, absent.any(1))
     pool = np.concatenate([present * ~denied[:, None], absent * denied[:, None]], axis=1)

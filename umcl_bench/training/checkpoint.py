@@ -43,7 +43,9 @@ def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint:
         writer.writerows([f"{value:.6g}" for value in row] for row in trained.log)
 
 
-def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> tuple[TrainedModel, dict[str, Any]]:
+def load_checkpoint(
+    folder: Path, recipe: Recipe, fingerprint: str, device: torch.device
+) -> tuple[TrainedModel, dict[str, Any]]:
     """The model and its training facts. Raises BenchError where the folder is damaged or belongs to another run."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
@@ -57,5 +59,5 @@ def load_checkpoint(folder: Path, recipe: Recipe, fingerprint: str, device: torc
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         what = str(error).splitlines()[0]
         raise BenchError(f"the checkpoint {folder} is damaged ({what}); move it away and run again") from error
-    encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = encoder.to(memory_format=torch.channels_last)
     return TrainedModel(recipe, encoder, tokenizer, device), facts["training"]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.errors import BenchError, UsageError
@@ -27,8 +27,8 @@ from umcl_bench.training.batches import Batch, TrainingRows, training_rows
 VERSION = 1
 """Part of a checkpoint's digest: raise it whenever the same recipe on the same data would give other weights."""
 
-# Reports go through the text tower in groups of this many, of similar length, padded to a multiple of this many tokens:
-# padding all to the batch's longest wastes half of the tower, and oneDNN compiles its bf16 kernels anew for every shape.
+# Reports go through the text tower in groups of this many, of similar length, padded to a multiple of so many tokens:
+# padding all to the batch's longest wastes half of the tower, and oneDNN compiles bf16 kernels anew for every shape.
 _GROUP = 32
 _LENGTH_STEP = 16
 
@@ -82,7 +82,7 @@ def train(
     """Trains `recipe` on the corpus's train split, whose films are `films` (rows of the corpus)."""
     data = training_rows(corpus, recipe)
     encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
-    encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = encoder.to(memory_format=torch.channels_last)
     steps = recipe.size.optim.steps if recipe.baseline.weights == "trained" else 0
     trainer = _Trainer(recipe, data, encoder, films, device)
     start = time.monotonic()
@@ -132,7 +132,10 @@ class _Trainer:
                     self._check(value, step, batch)
                     rate = self.optimiser.param_groups[0]["lr"]
                     yield LogRow(step, value, rate, float(self.encoder.scale().detach()), speed, *statistics)
-                    tick(0, f"loss {value:.3f}, {speed:.0f} films/s, false negatives {statistics.false_negative_rate:.1%}")
+                    tick(
+                        0,
+                        f"loss {value:.3f}, {speed:.0f} films/s, false negatives {statistics.false_negative_rate:.1%}",
+                    )
                 tick()
 
     def _step(self, step: int, batch: Batch, *, with_statistics: bool) -> tuple[Tensor, Statistics | None]:
@@ -182,7 +185,11 @@ class _Trainer:
         pair, present, absent, text_present, text_absent = (
             torch.from_numpy(a).to(self.device)
             for a in (
-                batch.rows, self.data.present[batch.rows], self.data.absent[batch.rows], batch.text_present, batch.text_absent,
+                batch.rows,
+                self.data.present[batch.rows],
+                self.data.absent[batch.rows],
+                batch.text_present,
+                batch.text_absent,
             )
         )
         return Side(pair, present, absent), Side(pair, text_present, text_absent)
@@ -210,7 +217,9 @@ def learning_rate(optim: Optim, step: int) -> float:
 
 def _groups(encoder: DualEncoder, recipe: Recipe) -> list[dict[str, object]]:
     """Parameter groups: no weight decay on vectors (norms, biases), the logit scale and prompts."""
-    decayed, plain, prompts = [], [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    prompts: list[nn.Parameter] = []
     for name, parameter in encoder.named_parameters():
         if parameter.requires_grad:
             group = prompts if name.startswith("prompts.") else plain if parameter.ndim < 2 else decayed
