@@ -56,32 +56,19 @@ class Reporter:
             yield tick
 
     @contextmanager
-    def _bar(self, what: str, total: int) -> Iterator[Tick]:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
-            task = bar.add_task(what, total=total, note="")
-
-            def tick(amount: int = 1, note: str = "") -> None:
-                bar.update(task, advance=amount, **({"note": note} if note else {}))
-
-            yield tick
-
-    @contextmanager
     def _lines(self, what: str, total: int) -> Iterator[Tick]:
         start = last = time.monotonic()
-        done = 0
+        done, said = 0, ""
 
         def tick(amount: int = 1, note: str = "") -> None:
-            nonlocal done, last
+            nonlocal done, last, said
             done += amount
+            said = note or said
             now = time.monotonic()
-            if now - last >= self.every and done < total:
+            if now - last >= self.every and 0 < done < total:
                 last = now
                 left = (now - start) / done * (total - done)
-                self.say(f"{what}: {done}/{total}, {left:.0f} s left {note}".rstrip())
+                self.say(f"{what}: {done}/{total}, {left:.0f} s left {said}".rstrip())
 
         yield tick
         self.say(f"{what}: {done}/{total} in {time.monotonic() - start:.1f} s")

@@ -78,7 +78,8 @@ def _smooth(rng: np.random.Generator, size: int, cells: int, count: int) -> Fiel
     part = part * part * (3 - 2 * part)
     rows = knots[:, low] * (1 - part)[:, None] + knots[:, (low + 1) % cells] * part[:, None]
     both = rows[:, :, low] * (1 - part) + rows[:, :, (low + 1) % cells] * part
-    return (both / both.std()).astype(np.float32)
+    fields: Field = (both / both.std()).astype(np.float32)
+    return fields
 
 
 def _texture(seed: int, size: int, *, fine: bool = False) -> Field:
