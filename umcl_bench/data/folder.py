@@ -15,7 +15,7 @@ import pandas as pd
 
 from umcl_bench.data.corpus import LATERAL, SPLITS, Corpus, LabelPolicy, Labels, Strings
 from umcl_bench.data.images import FilePixels, files_fingerprint, safe_path
-from umcl_bench.data.vocabulary import NO_FINDING, canonical, ordered
+from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY, canonical, ordered
 from umcl_bench.errors import DataError
 
 TABLE = "metadata.csv"
@@ -42,37 +42,42 @@ def read_folder(root: Path, policy: LabelPolicy | None = None) -> Corpus:
     table = _read_table(root / TABLE)
     _check_rows(root, table)
     names, unknown = _label_names(table["labels"])
+    classes = ordered({name for row in names for name in row})
     paths, masks = table["image"].tolist(), table["mask"].tolist()
     fingerprint = files_fingerprint(root, paths)
     return Corpus(
         source=settings.name,
         kind="patients",
         dataset=settings.name,
-        classes=ordered({name for row in names for name in row}),
+        classes=classes,
         policy=policy,
         ids=table["image"].to_numpy(dtype=object),
         patients=table["patient_id"].to_numpy(dtype=object),
         splits=table["split"].to_numpy(dtype=object),
         views=table["view"].to_numpy(dtype=object),
         reports=_reports(table["report"]),
-        labels=label_matrix(names, ordered({name for row in names for name in row}), policy),
+        labels=label_matrix(names, classes, policy),
         pixels=FilePixels(root, tuple(paths), fingerprint),
         prior=np.full(len(table), -1, dtype=np.int64),
         masks=FilePixels(root, tuple(masks), files_fingerprint(root, masks), nearest=True) if any(masks) else None,
         has_mask=np.array([bool(m) for m in masks]),
         facts={"label_policy": f"unnamed findings of a labelled film are {policy.unnamed}"},
-        notes=_notes(table, unknown),
+        notes=_notes(table, names, unknown),
     )
 
 
 def label_matrix(names: list[tuple[str, ...]], classes: tuple[str, ...], policy: LabelPolicy) -> Labels:
-    """Labels as (n, classes) in {1, 0, NaN}: named is 1; 'No Finding' makes the rest 0; else the policy decides."""
+    """Labels as (n, classes) in {1, 0, NaN}: named is 1; 'No Finding' makes the rest 0; else the policy decides.
+
+    Support Devices are no pathology: they may stand beside 'No Finding', as in CheXpert.
+    """
     labels = np.full((len(names), len(classes)), np.nan, dtype=np.float32)
     column = {name: index for index, name in enumerate(classes)}
     for row, named in enumerate(names):
-        if named and (policy.unnamed == "negative" or named == (NO_FINDING,)):
+        pathology = set(named) - NO_PATHOLOGY
+        if named and (policy.unnamed == "negative" or (NO_FINDING in named and not pathology)):
             labels[row] = 0
-        if named and named != (NO_FINDING,) and NO_FINDING in column:
+        if pathology and NO_FINDING in column:
             labels[row, column[NO_FINDING]] = 0  # a film with a finding is not one without
         for name in named:
             labels[row, column[name]] = 1
@@ -155,7 +160,7 @@ def _reports(column: pd.Series[str]) -> Strings:
     return np.array([text or None for text in column], dtype=object)
 
 
-def _notes(table: pd.DataFrame, unknown: dict[str, int]) -> tuple[str, ...]:
+def _notes(table: pd.DataFrame, names: list[tuple[str, ...]], unknown: dict[str, int]) -> tuple[str, ...]:
     notes = []
     if unknown:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
@@ -167,9 +172,7 @@ def _notes(table: pd.DataFrame, unknown: dict[str, int]) -> tuple[str, ...]:
     shared = splits.index[splits > 1].tolist()
     if shared:
         notes.append(f"{len(shared)} patients are in more than one split, {shared[0]!r} among them")
-    both = table["labels"].str.split(";").map(lambda c: len(c) > 1 and NO_FINDING in [canonical(p).name for p in c])
-    if both.any():
-        notes.append(
-            f"{int(both.sum())} rows name {NO_FINDING} beside a finding; first: row {int(both.to_numpy().argmax()) + 1}"
-        )
+    both = [r for r, named in enumerate(names, start=1) if NO_FINDING in named and set(named) - NO_PATHOLOGY]
+    if both:
+        notes.append(f"{len(both)} rows name {NO_FINDING} beside a finding; first: row {both[0]}")
     return tuple(notes)

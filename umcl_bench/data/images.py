@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from umcl_bench.errors import DataError
 
 FORMATS = ("PNG", "JPEG")
-MAX_SIDE = 20_000
-MAX_PIXELS = 120_000_000
+MAX_PIXELS = 80_000_000
 """A film's header may not promise more: a larger one is refused before it is decoded."""
 
 _EDGE_BYTES = 16_384
@@ -71,19 +71,18 @@ def files_fingerprint(root: Path, paths: list[str]) -> str:
 def read_film(path: Path, where: str, size: int, *, nearest: bool = False) -> NDArray[np.uint8]:
     """The film at `path` as (size, size) grey values. Raises DataError naming the file and row."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-                raise DataError(
-                    f"{where}: {path} says that it has {width} x {height} pixels; more than {MAX_SIDE} a side or "
-                    f"{MAX_PIXELS:,} in all is refused"
-                )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
             image.draft("L", (2 * size, 2 * size))
             return _fit(_grey(image), size, nearest=nearest)
     except UnidentifiedImageError:
         raise DataError(f"{where}: {path} is not a {' or '.join(FORMATS)} image") from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{where}: {path}: {error}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # from the header, before decoding
+        raise DataError(f"{where}: {path} says that it has more than {MAX_PIXELS:,} pixels; refused") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{where}: {path} can't be decoded ({error}); it may be cut short or damaged") from None
 

@@ -19,7 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Box, Corpus, LabelPolicy
-from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
+from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING, NO_PATHOLOGY
 
 VERSION = 1
 """Part of the fingerprint: raise it whenever a film, a label or a report changes."""
@@ -153,7 +153,7 @@ class Study:
             names.add("Lung Opacity")
         if "Cardiomegaly" in names:
             names.add("Enlarged Cardiomediastinum")
-        return frozenset(names) if names - {"Support Devices"} else frozenset(names | {NO_FINDING})
+        return frozenset(names) if names - NO_PATHOLOGY else frozenset(names | {NO_FINDING})
 
 
 _SPLIT_CODE = {"train": 0, "val": 1, "test": 2}

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from umcl_bench.data.phantom import DEVICES, Lesion, Study
+from umcl_bench.data.vocabulary import NO_PATHOLOGY
 
 SYNONYMS = {
     "Cardiomegaly": ("enlarged cardiac silhouette", "enlargement of the heart", "increased heart size"),
@@ -60,7 +61,7 @@ def write_report(study: Study, wording_shift: float) -> str:
     style = int(rng.integers(6))
     present = study.findings()
     sentences = [_positive(rng, lesion, wording_shift, style) for lesion in study.lesions]
-    if not present - {"No Finding", "Support Devices"}:
+    if not present - NO_PATHOLOGY:
         sentences.append(NORMAL[rng.integers(len(NORMAL))])
     sentences += _negatives(rng, present, wording_shift, style)
     if rng.random() < 0.4:

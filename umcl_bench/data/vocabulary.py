@@ -24,6 +24,9 @@ CHEXPERT = (
 )
 """The 14 observations in the order of CheXpert's train.csv (Irvin et al. 2019)."""
 
+NO_PATHOLOGY = frozenset({NO_FINDING, "Support Devices"})
+"""What may be true of a film without any pathology."""
+
 NIH_EXTRA = ("Infiltration", "Mass", "Nodule", "Emphysema", "Fibrosis", "Pleural Thickening", "Hernia")
 """Findings of NIH ChestX-ray14 that are no CheXpert observation (Wang et al. 2017)."""
 

@@ -1,0 +1,140 @@
+"""The phantom: the same everywhere, true to its own findings, and its dials do what they say."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.phantom import Dials, PhantomSpec, all_studies, draw_patient, phantom_corpus
+from umcl_bench.data.phantom_render import draw_film, draw_mask
+from umcl_bench.data.phantom_reports import NAMES, SYNONYMS
+from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
+
+SPEC = PhantomSpec(train=300, val=10, test=200)
+
+
+def corpus(**dials: float) -> Corpus:
+    return phantom_corpus(dataclasses.replace(SPEC, dials=Dials(**dials)))
+
+
+def test_another_process_with_another_hash_seed_makes_the_same_corpus(phantom: Corpus) -> None:
+    code = (
+        "from tests.conftest import SMALL_PHANTOM as s; from umcl_bench.data.phantom import phantom_corpus as p;"
+        "import hashlib; c = p(s);"
+        "print(c.fingerprint, hashlib.sha256(b''.join(c.pixels.read(i, 32).tobytes() for i in range(0, 248, 9))).hexdigest())"
+    )
+    outputs = set()
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        outputs.add(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout)
+    assert len(outputs) == 1
+    assert outputs.pop().startswith(phantom.fingerprint)
+
+
+def test_any_film_can_be_made_alone() -> None:
+    split, number, study = all_studies(SPEC)[123]
+    alone = draw_patient(SPEC, split, number)[study.number]
+    assert alone == study
+    np.testing.assert_array_equal(draw_film(alone, 40), draw_film(study, 40))
+
+
+def test_patients_do_not_straddle_splits_and_priors_are_theirs(phantom: Corpus) -> None:
+    by_split = [set(phantom.patients[phantom.splits == s]) for s in ("train", "val", "test")]
+    assert sum(map(len, by_split)) == len(set.union(*by_split))
+    later = np.flatnonzero(phantom.prior >= 0)
+    assert len(later) > 20
+    assert (phantom.patients[later] == phantom.patients[phantom.prior[later]]).all()
+
+
+def test_labels_follow_chexperts_hierarchy(phantom: Corpus) -> None:
+    column = {name: phantom.labels[:, k] for k, name in enumerate(CHEXPERT)}
+    for child in ("Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion"):
+        assert (column["Lung Opacity"] >= column[child]).all()
+    assert (column["Enlarged Cardiomediastinum"] >= column["Cardiomegaly"]).all()
+    pathology = np.array([v for n, v in column.items() if n not in (NO_FINDING, "Support Devices")]).any(axis=0)
+    np.testing.assert_array_equal(column[NO_FINDING] == 1, ~pathology)
+
+
+def test_a_finding_changes_the_film_where_its_mask_is() -> None:
+    seen = set()
+    for _, _, study in all_studies(SPEC):
+        for lesion in study.lesions:
+            clean = dataclasses.replace(study, lesions=tuple(x for x in study.lesions if x is not lesion))
+            change = np.abs(draw_film(study, 96).astype(int) - draw_film(clean, 96))
+            assert change.max() > 8, lesion.finding
+            only = dataclasses.replace(study, lesions=(lesion,))
+            mask = draw_mask(only, 96) > 0
+            if mask.any() and lesion.finding not in ("Atelectasis",):  # it moves the diaphragm too
+                assert change[mask].mean() > 3 * change[~mask].mean(), lesion.finding
+            seen.add(lesion.finding)
+        if len(seen) == 13:
+            return
+    pytest.fail(f"not all findings occurred: {seen}")
+
+
+def test_every_report_is_of_its_study(phantom: Corpus) -> None:
+    """A finding that is present is named, by its own name or a synonym, and is not denied."""
+    studies = [study for _, _, study in all_studies(SPEC)]
+    reports = corpus(label_only_fraction=0.0).reports
+    for study, report in zip(studies, reports, strict=True):
+        for lesion in study.lesions:
+            if lesion.finding in SYNONYMS:
+                words = (NAMES.get(lesion.finding, lesion.finding.lower()), *SYNONYMS[lesion.finding])
+                assert any(word in report.lower() for word in words), (lesion.finding, report)
+
+
+def test_dial_label_only_fraction() -> None:
+    for fraction in (0.0, 0.5, 1.0):
+        found = corpus(label_only_fraction=fraction)
+        train = found.rows("train")
+        without = np.mean([found.reports[row] is None for row in train])
+        assert without == pytest.approx(fraction, abs=0.12)
+        assert all(found.reports[row] for row in found.rows("test"))
+
+
+def test_dial_similarity_raises_the_share_of_equal_label_sets() -> None:
+    def equal_pairs(c: Corpus) -> float:
+        train = c.labels[c.rows("train")]
+        return float((train[:, None] == train[None]).all(axis=2).mean())
+
+    low, middle, high = (equal_pairs(corpus(similarity=s)) for s in (0.0, 0.5, 1.0))
+    assert low < middle < high
+
+
+def test_dial_wording_shift_takes_the_names_out_of_the_reports() -> None:
+    def named(c: Corpus) -> float:
+        column, rows = CHEXPERT.index("Cardiomegaly"), range(len(c))
+        positive = [r for r in rows if c.labels[r, column] == 1]
+        return float(np.mean(["cardiomegaly" in c.reports[r].lower() for r in positive]))
+
+    values = [named(corpus(label_only_fraction=0.0, wording_shift=w)) for w in (0.0, 0.5, 1.0)]
+    assert values[0] == 1.0
+    assert 0.3 < values[1] < 0.8
+    assert values[2] == 0.0
+
+
+def test_dial_label_noise_flips_training_labels_only() -> None:
+    clean, noisy = corpus(), corpus(label_noise=0.2)
+    differs = (clean.labels != noisy.labels).mean(axis=1)
+    assert differs[clean.splits == "train"].mean() == pytest.approx(0.2, abs=0.03)
+    assert differs[clean.splits != "train"].max() == 0
+
+
+def test_dial_shortcut_ties_the_marker_to_pneumonia_in_training_only() -> None:
+    spec = dataclasses.replace(SPEC, dials=Dials(shortcut=1.0, similarity=0.0))
+    for split, expected in (("train", 1.0), ("test", 0.5)):
+        agree = [s.marker == ("Pneumonia" in s.findings()) for kind, _, s in all_studies(spec) if kind == split]
+        assert np.mean(agree) == pytest.approx(expected, abs=0.1)
+
+
+def test_dial_site_shift_moves_the_test_films() -> None:
+    def brightness(c: Corpus, split: str) -> float:
+        return float(np.mean([c.pixels.read(int(row), 24) for row in c.rows(split)[:60]]))
+
+    near, far = corpus(), corpus(site_shift=1.0)
+    assert brightness(far, "train") == pytest.approx(brightness(near, "train"), abs=1e-9)
+    assert abs(brightness(far, "test") - brightness(near, "test")) > 5
