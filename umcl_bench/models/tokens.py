@@ -23,18 +23,30 @@ class Tokens(NamedTuple):
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with at most `size` pieces. The same texts give the same pieces."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    """A lower-casing WordPiece tokenizer with about `size` pieces. The same texts give the same pieces and ids.
+
+    The library numbers the '##' pieces of single characters in the order of a hash map, which differs from run to run
+    and breaks ties between merges differently; so they are handed to it, in order, as if they were special tokens.
+    """
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    normal = [normalizer.normalize_str(text) for text in texts]
+    letters = sorted({*_CHARACTERS, *"".join(normal)} - set(" "))
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=list(_CHARACTERS),
+        special_tokens=[*SPECIAL, *letters, *(f"##{letter}" for letter in letters)],
         show_progress=False,
         min_frequency=2,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    scratch = _wordpiece({}, normalizer)
+    scratch.train_from_iterator(normal, trainer)
+    return _wordpiece(scratch.get_vocab(with_added_tokens=True), normalizer)
+
+
+def _wordpiece(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> Tokenizer:
+    model = models.WordPiece(vocabulary, unk_token="[UNK]") if vocabulary else models.WordPiece(unk_token="[UNK]")
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return tokenizer
 
 

@@ -56,7 +56,7 @@ def _table(records: list[Record]) -> Table:
     used = {mark for record in records for mark in marks(record)}
     return Table(
         title=_title(first),
-        caption=_caption(first, names),
+        caption=_caption(ordered[0].result, names),
         header=header,
         rows=tuple(_row(record, shown) for record in ordered),
         footnotes=tuple(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used),

@@ -1,0 +1,161 @@
+"""The run store and what is made from it: whole or not there, and the phantom apart from patients."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from umcl_bench.errors import BenchError, UsageError
+from umcl_bench.metrics.scores import Scores
+from umcl_bench.progress import Reporter
+from umcl_bench.records.leaderboard import CSV_COLUMNS, DASH, tables, to_csv, to_markdown, to_terminal
+from umcl_bench.records.store import Record, Store, clean
+
+SCORES = Scores(
+    np.array([[0.25, 0.5], [0.75, math.nan]]), np.array([[0.0, math.nan], [1.0, 1.0]]),
+    np.array(["p", "q"], dtype=object), np.array(["a", "b"], dtype=object), ("Edema", "Fracture"),
+)  # fmt: skip
+
+
+def estimate(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "n": 9, "positives": 4, "negatives": 5, "undefined": 0.0}
+
+
+def result(model: str = "umcl", kind: str = "phantom", value: float | None = 0.9, fingerprint: str = "f1") -> dict[str, Any]:
+    return {
+        "command": f"umcl-bench run --model {model} --task zeroshot",
+        "seed": 0,
+        "model": {"name": model, "digest": "d", "recipe": {"size": {"name": "tiny"}, "repeat": 0, "setting": "controlled"}},
+        "task": {"name": "zeroshot", "digest": "t", "spec": {"split": "test", "views": "frontal"}},
+        "data": {
+            "source": "phantom" if kind == "phantom" else "ours",
+            "kind": kind,
+            "fingerprint": fingerprint,
+            "facts": {},
+            "notes": [],
+            "training_fingerprint": fingerprint,
+        },
+        "metrics": {"auroc": {"Edema": estimate(value), "Fracture": estimate(None), "macro": estimate(value, 0.8, 0.95)}},
+        "headline": "auroc",
+        "intervals": {"patients": 7},
+        "leaks": {"labels_seen": ["Edema"] if model == "umcl" else [], "patients_in_both": 0, "identical_films": 0},
+        "warnings": [],
+    }
+
+
+def add(store: Store, name: str, **fields: Any) -> Record:
+    return store.add(name, result(**fields), SCORES)
+
+
+def test_a_record_comes_back_as_it_was_and_nan_is_null(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    record = store.add("run-1", {**result(), "x": float("nan")}, SCORES)
+    assert record.result["x"] is None
+    assert store.find("run-1") == record
+    assert store.find("run-2") is None
+    back = record.scores()
+    np.testing.assert_array_equal(back.value, SCORES.value)
+    np.testing.assert_array_equal(back.target, SCORES.target)
+    assert back.classes == SCORES.classes
+    assert back.patient.tolist() == ["p", "q"]
+    assert json.loads((record.folder / "result.json").read_text())["schema"] == 1
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(TypeError):
+        store.add("run-1", {"bad": object()}, SCORES)
+    assert list((tmp_path / "records").iterdir()) == []
+    assert store.find("run-1") is None
+
+
+def test_records_are_never_overwritten(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "run-1", value=0.9)
+    with pytest.raises(OSError, match="run-1"):
+        add(store, "run-1", value=0.1)
+    found = store.find("run-1")
+    assert found is not None
+    assert found.result["metrics"]["auroc"]["macro"]["value"] == 0.9
+
+
+def test_a_damaged_record_is_named_and_does_not_stop_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    add(store, "good")
+    for name, text in (("torn", '{"schema": 1, '), ("old", '{"schema": 0}'), ("list", "[]")):
+        (tmp_path / "records" / name).mkdir()
+        (tmp_path / "records" / name / "result.json").write_text(text)
+    assert [r.id for r in store.records(Reporter(quiet=True))] == ["good"]
+    said = capsys.readouterr().err
+    assert "torn/result.json is no record" in said
+    assert "old/result.json has schema 0" in said
+
+
+def test_a_beginning_names_a_record(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "umcl-a1")
+    add(store, "umcl-b2")
+    assert store.get("umcl-a").id == "umcl-a1"
+    assert store.get("b2").id == "umcl-b2"
+    with pytest.raises(UsageError, match=r"'umcl'.*umcl-a1, umcl-b2"):
+        store.get("umcl")
+
+
+def test_clean() -> None:
+    assert clean({"a": (1, math.inf, [math.nan, "x"])}) == {"a": [1, None, [None, "x"]]}
+
+
+def test_phantom_and_patients_other_data_and_other_tasks_stand_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "a", kind="patients")
+    add(store, "b")
+    add(store, "c", model="clip", value=0.95)
+    add(store, "d", fingerprint="f2")
+    found = tables(store.records(Reporter()))
+    assert [len(t.rows) for t in found] == [2, 1, 1]
+    assert [t.title.startswith("zeroshot on the PHANTOM (synthetic") for t in found] == [True, True, False]
+    assert "patients' films" in found[2].title
+    assert [row[0] for row in found[0].rows] == ["clip", "umcl"]  # the better first
+
+
+def test_undefined_is_a_dash_and_comes_last(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "a", value=None)
+    add(store, "b", model="clip", value=0.4)
+    table = tables(store.records(Reporter()))[0]
+    assert [row[0] for row in table.rows] == ["clip", "umcl"]
+    assert table.rows[1][3].startswith(f"{DASH} [")
+    assert table.rows[0][5] == DASH
+    assert "1 of 2 findings defined" in table.caption
+
+
+def test_labels_seen_in_training_are_marked_and_explained(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "a")
+    add(store, "b", model="clip")
+    table = tables(store.records(Reporter()))[0]
+    assert {row[0]: row[-1] for row in table.rows} == {"umcl": "L", "clip": ""}
+    assert any(note.startswith("L = labels") for note in table.footnotes)
+
+
+def test_formats_hold_the_figures(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, "a")
+    records = store.records(Reporter())
+    markdown = to_markdown(tables(records))
+    assert "| umcl | tiny | 0 | 0.900 [0.800, 0.950] | 0.900 | – | L |" in markdown
+    lines = to_csv(records).splitlines()
+    assert lines[0] == ",".join(CSV_COLUMNS)
+    assert len(lines) == 4
+    assert "auroc,macro,0.9,0.8,0.95,9,4,5,0.0,7,L,f1,a" in lines[3]
+    assert "auroc,Fracture,,,," in lines[2]
+    assert "0.900 [0.800, 0.950]" in to_terminal(tables(records), 140)
+
+
+def test_scores_that_are_not_parquet(tmp_path: Path) -> None:
+    (tmp_path / "scores.parquet").write_text("no")
+    with pytest.raises(BenchError, match=r"scores\.parquet can't be read as parquet"):
+        Scores.load(tmp_path / "scores.parquet")

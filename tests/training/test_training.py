@@ -1,0 +1,207 @@
+"""Which rows a model learns from, the loop, and its checkpoints."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from umcl_bench import registry, spec
+from umcl_bench.data.corpus import Corpus
+from umcl_bench.errors import BenchError, UsageError
+from umcl_bench.progress import Reporter
+from umcl_bench.spec import TINY, Augment, Optim, Recipe
+from umcl_bench.training.augment import augment
+from umcl_bench.training.batches import claims, draw_states, training_rows
+from umcl_bench.training.checkpoint import FACTS, WEIGHTS, load_checkpoint, save_checkpoint
+from umcl_bench.training.loop import Trained, learning_rate, pick_device, train
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def films(phantom: Corpus) -> NDArray[np.uint8]:
+    return np.stack([phantom.pixels.read(i, 64) for i in range(len(phantom))])
+
+
+def recipe_of(model: str, size: spec.Size, **fields: object) -> Recipe:
+    return Recipe(registry.get_baseline(model), size, **fields)  # type: ignore[arg-type]
+
+
+def test_each_model_takes_its_rows(phantom: Corpus) -> None:
+    kinds = {m: training_rows(phantom, recipe_of(m, TINY)).kinds for m in ("umcl", "clip")}
+    assert set(kinds["umcl"]) == {"image-text-label", "image-label"}
+    assert set(kinds["clip"]) == {"image-text-label"}
+    assert sum(kinds["umcl"].values()) == 160
+    bare = dataclasses.replace(phantom, reports=np.full(len(phantom), None, dtype=object))
+    with pytest.raises(UsageError, match=r"clip learns from rows of .*image-text; .* phantom has 160 of image-label"):
+        training_rows(bare, recipe_of("clip", TINY))
+
+
+def test_both_models_get_the_same_vocabulary(phantom: Corpus) -> None:
+    pieces = [training_rows(phantom, recipe_of(m, TINY)).tokenizer.get_vocab() for m in ("umcl", "clip")]
+    assert pieces[0] == pieces[1]
+
+
+def test_nothing_of_val_or_test_is_learned_from(phantom: Corpus) -> None:
+    data = training_rows(phantom, recipe_of("umcl", TINY))
+    assert set(phantom.splits[data.rows]) == {"train"}
+    other = np.where(phantom.splits == "train", phantom.reports, "zzz qqq zzz qqq")
+    changed = dataclasses.replace(phantom, reports=other, labels=phantom.labels.copy())
+    changed.labels[phantom.splits != "train"] = 1
+    assert training_rows(changed, recipe_of("umcl", TINY)).tokenizer.get_vocab() == data.tokenizer.get_vocab()
+
+
+def test_an_epoch_shows_every_row_once(phantom: Corpus) -> None:
+    size = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, batch=32, films_seen=320))
+    recipe = recipe_of("umcl", size)
+    data = training_rows(phantom, recipe)
+    seen = np.concatenate([b.rows for b in data.batches(recipe, np.random.default_rng(0))])
+    assert len(seen) == 320
+    for epoch in (seen[:160], seen[160:]):
+        assert sorted(epoch) == list(range(160))
+
+
+def test_a_row_with_a_report_shows_it_and_one_without_shows_one_of_its_states(phantom: Corpus) -> None:
+    recipe = recipe_of("umcl", TINY)
+    data = training_rows(phantom, recipe)
+    batch = next(data.batches(recipe, np.random.default_rng(0)))
+    for row, state, says, denies in zip(batch.rows, batch.states, batch.text_present, batch.text_absent, strict=True):
+        assert (state < 0) == data.has_text[row]
+        if state < 0:
+            np.testing.assert_array_equal(says, data.present[row])
+            assert denies.sum() == 0
+        else:
+            assert says.sum() + denies.sum() == 1
+            assert (says <= data.present[row]).all()
+            assert (denies <= data.absent[row]).all()
+
+
+@given(arrays(np.int8, (6, 5), elements=st.integers(0, 2)), st.floats(0, 1), st.integers(0, 99))
+def test_a_state_is_true_of_its_row(labels: NDArray[np.int8], share: float, seed: int) -> None:
+    present, absent = (labels == 1).astype(np.float32), (labels == 0).astype(np.float32)
+    states = draw_states(present, absent, share, np.random.default_rng(seed))
+    both = np.concatenate([present, absent], axis=1)
+    for row, state in enumerate(states):
+        assert both[row, state] == 1 or not both[row].any()
+
+
+def test_states_are_drawn_in_the_shares_asked_for() -> None:
+    present, absent = np.tile(np.float32([1, 1, 0, 0]), (4000, 1)), np.tile(np.float32([0, 0, 1, 1]), (4000, 1))
+    states = draw_states(present, absent, 0.25, np.random.default_rng(0))
+    counts = np.bincount(states, minlength=8) / 4000
+    np.testing.assert_allclose(counts, [0.375, 0.375, 0, 0, 0, 0, 0.125, 0.125], atol=0.03)
+
+
+def test_that_no_finding_is_false_is_no_claim(phantom: Corpus) -> None:
+    _, absent = claims(phantom, phantom.rows("train"))
+    assert absent[:, phantom.classes.index("No Finding")].max() == 0
+    assert absent.sum() > 0
+
+
+def test_schedule() -> None:
+    optim = Optim(learning_rate=1.0, weight_decay=0, batch=1, films_seen=100, warmup_share=0.1)
+    rates = [learning_rate(optim, step) for step in range(1, 101)]
+    assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
+    assert rates[54] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0)
+    assert all(a >= b for a, b in zip(rates[9:], rates[10:], strict=False))
+
+
+def test_augmentation_is_the_generators_and_none_is_none() -> None:
+    films = torch.randint(0, 255, (5, 16, 16), dtype=torch.uint8)
+    still = augment(films, Augment(0, 0, 0, 0, 0), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(still, films.float(), atol=1e-3, rtol=0)
+    one, two, other = (augment(films, Augment(), torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+    assert one.min() >= 0
+    assert one.max() <= 255
+
+
+def run(phantom: Corpus, films: NDArray[np.uint8], size: spec.Size, model: str = "umcl", seed: int = 0) -> Trained:
+    return train(recipe_of(model, size, seed=seed), phantom, films, CPU, Reporter(quiet=True))
+
+
+def test_training_is_the_same_bit_for_bit(phantom: Corpus, films: NDArray[np.uint8], short_budget: spec.Size) -> None:
+    one, two, other = (run(phantom, films, short_budget, seed=s) for s in (0, 0, 1))
+    states = [t.model.encoder.state_dict() for t in (one, two, other)]
+    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    assert any(not torch.equal(states[0][k], states[2][k]) for k in states[0])
+    untimed = [[r._replace(films_per_second=0) for r in t.log] for t in (one, two)]
+    assert untimed[0] == untimed[1]
+
+
+@pytest.mark.parametrize("model", ["umcl", "clip"])
+def test_the_loss_falls(phantom: Corpus, films: NDArray[np.uint8], model: str) -> None:
+    size = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, batch=32, films_seen=32 * 120))
+    log = run(phantom, films, size, model).log
+    assert [r.step for r in log] == list(range(10, 121, 10))
+    first, last = (float(np.mean([row.loss for row in part])) for part in (log[:3], log[-3:]))
+    assert last < first - 0.05
+    assert log[-1].false_negative_rate == 0 if model == "umcl" else log[-1].false_negative_rate > 0.1
+    assert log[-1].target_entropy == 0 if model == "clip" else log[-1].target_entropy > 1
+
+
+def test_every_parameter_learns(phantom: Corpus, films: NDArray[np.uint8], short_budget: spec.Size) -> None:
+    before = run(phantom, films, short_budget, "umcl").model.encoder  # trained
+    from umcl_bench.models.dual import build_encoder
+
+    start = build_encoder(recipe_of("umcl", short_budget), before.text.trunk.config.vocab_size)
+    unmoved = [n for (n, a), b in zip(start.named_parameters(), before.parameters(), strict=True) if torch.equal(a, b)]
+    assert unmoved == []
+
+
+def test_a_checkpoint_gives_the_same_embeddings_back(
+    tmp_path: Path, phantom: Corpus, films: NDArray[np.uint8], short_budget: spec.Size
+) -> None:
+    trained, recipe = run(phantom, films, short_budget), recipe_of("umcl", short_budget)
+    save_checkpoint(tmp_path, trained, recipe, "data1")
+    model, facts = load_checkpoint(tmp_path, recipe, "data1", CPU)
+    np.testing.assert_array_equal(model.embed_images(films[:9]), trained.model.embed_images(films[:9]))
+    np.testing.assert_array_equal(model.embed_texts(["edema"]), trained.model.embed_texts(["edema"]))
+    assert facts["steps"] == 6
+    assert (tmp_path / "log.csv").read_text().startswith("step,loss,learning_rate")
+    json.loads((tmp_path / FACTS).read_text())
+
+
+def test_a_wrong_or_damaged_checkpoint_is_refused_by_name(
+    tmp_path: Path, phantom: Corpus, films: NDArray[np.uint8], short_budget: spec.Size
+) -> None:
+    recipe = recipe_of("umcl", short_budget)
+    save_checkpoint(tmp_path, run(phantom, films, short_budget), recipe, "data1")
+    with pytest.raises(BenchError, match="belongs to another recipe or corpus"):
+        load_checkpoint(tmp_path, recipe, "data2", CPU)
+    with pytest.raises(BenchError, match="belongs to another recipe or corpus"):
+        load_checkpoint(tmp_path, dataclasses.replace(recipe, seed=5), "data1", CPU)
+    weights = (tmp_path / WEIGHTS).read_bytes()
+    for content in (weights[:-100], b"", b"\x80\x04pickle"):
+        (tmp_path / WEIGHTS).write_bytes(content)
+        with pytest.raises(BenchError, match="is damaged"):
+            load_checkpoint(tmp_path, recipe, "data1", CPU)
+    (tmp_path / FACTS).write_text("{")
+    with pytest.raises(BenchError, match="is damaged"):
+        load_checkpoint(tmp_path, recipe, "data1", CPU)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    phantom: Corpus, films: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = dataclasses.replace(TINY, optim=Optim(learning_rate=1e30, weight_decay=0, batch=32, films_seen=960, clip_norm=1e9))
+    with pytest.raises(BenchError, match=r"the loss is nan at step \d+ \(rows "):
+        run(phantom, films, size)
+
+
+def test_devices_are_checked() -> None:
+    assert pick_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="must be auto, cpu or cuda"):
+        pick_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="torch finds no GPU"):
+            pick_device("cuda")
