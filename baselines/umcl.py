@@ -12,7 +12,7 @@ BASELINE = Baseline(
     title="UMCL: joined image-text-label rows, continuous prompts, label-aware targets",
     paper="arXiv 2307.05920",
     objective=Objective(target="umcl", similarity="jaccard"),
-    prompt=Prompt(kind="continuous", length=8, position="front", negative_share=0.25),
+    prompt=Prompt(kind="continuous", length=8, position="front", share=0.25, negative_share=0.25),
     rows=("image-text-label", "image-text", "image-label"),
     uses_labels=True,
     evidence=(
@@ -24,6 +24,7 @@ BASELINE = Baseline(
             "CoOp uses 4 or 16; 8 at the from-scratch sizes keeps prompts shorter than reports",
         ),
         Evidence("prompt.position", "inferred", "CoOp's default: the vectors stand before the name"),
+        Evidence("prompt.share", "inferred", "rows with a report show their label too, so prompts learn on any data"),
         Evidence(
             "prompt.negative_share",
             "inferred",

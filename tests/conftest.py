@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +31,11 @@ def quiet() -> Reporter:
 
 
 @pytest.fixture
-def short_budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[spec.Size]:
+def short_budget(monkeypatch: pytest.MonkeyPatch) -> spec.Size:
     """`tiny` with six steps of 32 films, everywhere."""
     size = dataclasses.replace(spec.TINY, optim=dataclasses.replace(spec.TINY.optim, batch=32, films_seen=192))
     monkeypatch.setitem(spec.SIZES, "tiny", size)
-    yield size
+    return size
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def write_folder(root: Path, phantom: Corpus, count: int = 60) -> Path:
 
 def hash_of(text: str) -> int:
     """A number that depends on the text alone, in every process."""
-    return sum(ord(c) * 31**i for i, c in enumerate(text)) % 1_000_003
+    return int.from_bytes(text.encode(), "big") % 1_000_003
 
 
 def write_table(root: Path, rows: list[dict[str, str]]) -> None:

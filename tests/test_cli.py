@@ -1,6 +1,7 @@
 """The command line from end to end: the main job, its neighbours, and wrong input."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -83,7 +84,10 @@ def test_a_second_task_takes_the_checkpoint_of_the_first(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "trained before" in done.stderr
     assert "training umcl" not in done.stderr
-    first, second = only_record(home, "umcl-tiny-s0-zeroshot-chexpert"), only_record(home, "umcl-tiny-s0-zeroshot-phantom")
+    first, second = (
+        only_record(home, "umcl-tiny-s0-zeroshot-chexpert"),
+        only_record(home, "umcl-tiny-s0-zeroshot-phantom"),
+    )
     assert first["checkpoint"] == second["checkpoint"]
     shared = {k: v["value"] for k, v in second["metrics"]["auroc"].items() if k in spec.COMPETITION}
     assert shared == pytest.approx({k: first["metrics"]["auroc"][k]["value"] for k in shared}, abs=1e-6)
@@ -108,7 +112,14 @@ def test_leaderboards_and_show_tell_the_same_story(home: Path, tmp_path: Path) -
 
 def test_show_says_every_choice_and_where_it_comes_from(home: Path) -> None:
     shown = call(home, "show", "umcl").stdout
-    for text in ("prompt.length = 8", "INFERRED", "objective.target = 'umcl'", "in the paper", "digest", "size.dim = 128"):
+    for text in (
+        "prompt.length = 8",
+        "INFERRED",
+        "objective.target = 'umcl'",
+        "in the paper",
+        "digest",
+        "size.dim = 128",
+    ):
         assert text in shown
     assert "protocol.negative = 'no {}'" in call(home, "show", "zeroshot-chexpert").stdout
 
@@ -122,7 +133,9 @@ WRONG = [
     (["run", "--model", "umcl", "--task", "zeroshot", "--unnamed", "zero"], 2, "unknown"),
     (["run", "--model", "umcl", "--task", "zeroshot", "--device", "tpu"], 2, "auto, cpu or cuda"),
     (["run", "--model", "umcl", "--task", "zeroshot", "--seed", "-1"], 2, "--seed"),
-    (["run", "--model", "umcl", "--task", "zeroshot", "--data", "nowhere"], 1, "there is no such folder"),
+    (["run", "--model", "umcl", "--task", "zeroshot", "--data", "nowhere"], 2, "there is no such folder"),
+    (["run", "--model", "umcl", "--task", "zeroshot", "--data", ""], 2, "--data is empty"),
+    (["run", "--model", "umcl", "--task", "zeroshot", "--data", "."], 2, "looked for metadata.csv"),
     (["run", "--model", "umcl"], 2, "--task"),
     (["list", "model"], 2, "Did you mean 'models'"),
     (["show", "umcll"], 2, "Did you mean 'umcl'"),
@@ -131,7 +144,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "message"), WRONG, ids=lambda v: "-".join(v)[:60] if isinstance(v, list) else None)
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"), WRONG, ids=lambda v: "-".join(v)[:60] if isinstance(v, list) else None
+)
 def test_wrong_usage_is_one_message(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
     done = call(tmp_path, *arguments, cwd=tmp_path)
     assert done.returncode == code, done.stderr
@@ -156,13 +171,13 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def quick(tmp_path: Path, short_budget: spec.Size, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+def quick(
+    tmp_path: Path, short_budget: spec.Size, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
     """Calls the command line with a small phantom and budget: exit code, standard output, standard error."""
     monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("UMCL_BENCH_STORE", str(tmp_path / "runs"))
-    monkeypatch.setattr(
-        phantom_module, "PhantomSpec", lambda dials: phantom_module.dataclasses.replace(SMALL_PHANTOM, dials=dials)
-    )
+    monkeypatch.setattr(phantom_module, "PhantomSpec", lambda dials: dataclasses.replace(SMALL_PHANTOM, dials=dials))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         import contextlib
@@ -227,9 +242,10 @@ def test_a_model_that_needs_reports_says_so_before_any_work(quick: Quick, folder
 @pytest.mark.parametrize("break_it", ["cut", "text", "missing"])
 def test_a_bad_film_is_one_message_with_file_and_row(quick: Quick, folder: Path, tmp_path: Path, break_it: str) -> None:
     film = folder / "images/film007.png"
-    {"cut": lambda: film.write_bytes(film.read_bytes()[:300]), "text": lambda: film.write_text("x"), "missing": film.unlink}[
-        break_it
-    ]()
+    if break_it == "missing":
+        film.unlink()
+    else:
+        film.write_bytes(film.read_bytes()[:300] if break_it == "cut" else b"x")
     code, _, err = quick("run", "--model", "umcl", "--task", "zeroshot", "--data", str(folder))
     assert code == 1
     assert "row 8" in err
@@ -239,7 +255,9 @@ def test_a_bad_film_is_one_message_with_file_and_row(quick: Quick, folder: Path,
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_identical_films_and_shared_patients_are_a_leak_that_the_row_shows(quick: Quick, folder: Path, tmp_path: Path) -> None:
+def test_identical_films_and_shared_patients_are_a_leak_that_the_row_shows(
+    quick: Quick, folder: Path, tmp_path: Path
+) -> None:
     rows = read_table(folder)
     train = next(i for i, r in enumerate(rows) if r["split"] == "train" and r["labels"])
     test = next(i for i, r in enumerate(rows) if r["split"] == "test" and r["labels"])
@@ -296,7 +314,9 @@ def test_two_runs_at_once_on_an_empty_cache_both_end_well(tmp_path: Path, phanto
     folder = write_folder(tmp_path / "films", phantom)
     arguments = ["run", "--model", "untrained", "--task", "zeroshot", "--data", str(folder), "--workers", "1"]
     both = [
-        subprocess.Popen([*COMMAND, *arguments], env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*COMMAND, *arguments], env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     outputs = [process.communicate(timeout=120) for process in both]

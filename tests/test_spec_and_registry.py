@@ -31,7 +31,11 @@ def test_every_leaf_is_named_like_its_file_and_turns_into_json() -> None:
 def test_every_choice_of_umcl_says_where_it_comes_from() -> None:
     umcl = registry.get_baseline("umcl")
     said = {e.field for e in umcl.evidence}
-    choices = {f"prompt.{f.name}" for f in dataclasses.fields(Prompt)} | {"objective.target", "objective.similarity", "rows"}
+    choices = {f"prompt.{f.name}" for f in dataclasses.fields(Prompt)} | {
+        "objective.target",
+        "objective.similarity",
+        "rows",
+    }
     assert choices <= said
     unknown_to_the_paper = {"objective.similarity", "objective.temperature", "prompt.length", "prompt.position"}
     assert all(e.tag == "inferred" for e in umcl.evidence if e.field in unknown_to_the_paper)
@@ -66,7 +70,7 @@ def test_impossible_values_fail_where_they_are_made() -> None:
         lambda: ZeroShot(positive=("no braces",)),
     ):
         with pytest.raises(ValueError, match=r"\w"):
-            wrong()  # type: ignore[no-untyped-call]
+            wrong()
 
 
 def test_a_misspelt_name_gets_suggestions() -> None:

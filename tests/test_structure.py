@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("errors", "spec", "progress"),
+    ("locks",),
     ("registry", "data"),
     ("metrics",),
     ("models", "objectives"),
@@ -22,7 +23,9 @@ LAYERS = (
     ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-SOURCES = sorted([*(ROOT / "umcl_bench").rglob("*.py"), *(ROOT / "baselines").glob("*.py"), *(ROOT / "tasks").glob("*.py")])
+SOURCES = sorted(
+    [*(ROOT / "umcl_bench").rglob("*.py"), *(ROOT / "baselines").glob("*.py"), *(ROOT / "tasks").glob("*.py")]
+)
 LIBRARY = [p for p in SOURCES if p.is_relative_to(ROOT / "umcl_bench") and p != ROOT / "umcl_bench/__init__.py"]
 LEAVES = [p for p in SOURCES if p.parent.name in ("baselines", "tasks") and p.name != "__init__.py"]
 
@@ -71,7 +74,9 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
             assert (node.end_lineno or 0) - node.lineno < 60, node.name
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list", "models"], ["list", "tasks"], ["show", "umcl"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["list", "models"], ["list", "tasks"], ["show", "umcl"]]
+)
 def test_help_and_listings_load_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; sys.argv = ['umcl-bench', *sys.argv[1:]]\n"
@@ -91,10 +96,23 @@ def test_the_wheel_has_every_module_and_no_generic_name(tmp_path: Path) -> None:
 
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "__pycache__"))
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(copy)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        str(copy),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in n}
     expected = {str(p.relative_to(ROOT)) for p in (ROOT / "umcl_bench").rglob("*.py")} | {"umcl_bench/py.typed"}
-    expected |= {f"umcl_bench/{p.relative_to(ROOT)}" for kind in ("baselines", "tasks") for p in (ROOT / kind).glob("*.py")}
+    expected |= {
+        f"umcl_bench/{p.relative_to(ROOT)}" for kind in ("baselines", "tasks") for p in (ROOT / kind).glob("*.py")
+    }
     assert names == expected

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
 import shlex
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,24 +19,29 @@ from numpy.typing import NDArray
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.data.sources import Source, open_source
 from umcl_bench.errors import unknown_name
+from umcl_bench.locks import held, machine_lock
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Record, Store
 from umcl_bench.registry import get_baseline, get_task
-from umcl_bench.spec import SIZES, Baseline, Recipe, Task, digest, to_dict
+from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Task, digest, to_dict
 
 if TYPE_CHECKING:
     from umcl_bench.models.dual import Model
 
-BOOTSTRAP_SEED = 20230711
+INTERVALS = Intervals()
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `workers`, `device` and `eval_batch` change no figure beyond rounding."""
+    """What the user asked for. `workers` and `eval_batch` change no figure beyond rounding.
+
+    `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
+    that is asked for by name is part of the record's id.
+    """
 
     model: str
     task: str
-    data: str = ""
+    data: str | None = None
     size: str = "tiny"
     seed: int = 0
     dials: dict[str, float] = field(default_factory=dict)
@@ -75,6 +83,7 @@ class _Plan:
     source: Source
     training: Corpus
     corpus: Corpus
+    device: str
 
     @property
     def id(self) -> str:
@@ -85,9 +94,10 @@ class _Plan:
             self.task.name,
             self.source.name,
         )
+        device = [] if self.device == "auto" else [self.device]
         key = digest(
             [to_dict(v, with_docs=False) for v in (self.recipe, self.task)]
-            + [self.training.fingerprint, self.corpus.fingerprint]
+            + [self.training.fingerprint, self.corpus.fingerprint, METHODS, to_dict(INTERVALS), *device]
         )
         return "-".join(_safe(name) for name in names) + f"-{key}"
 
@@ -106,7 +116,7 @@ def _safe(name: str) -> str:
 
 def _plan(request: Request, baseline: Baseline, task: Task, source: Source, store: Store) -> _Plan:
     recipe = Recipe(baseline, SIZES[request.size], seed=request.seed)
-    plan = _Plan(recipe, task, source, source.training(), source.dataset(task.dataset))
+    plan = _Plan(recipe, task, source, source.training(), source.dataset(task.dataset), request.device)
     while request.again and store.find(plan.id) is not None:
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, repeat=plan.recipe.repeat + 1))
     return plan
@@ -123,7 +133,7 @@ class _Run:
 
     def record(self) -> Record:
         """Trains or finds the model, scores the task, and writes the record."""
-        from umcl_bench.metrics.intervals import RESAMPLES, estimate
+        from umcl_bench.metrics.intervals import estimate
         from umcl_bench.protocols import zero_shot
 
         plan, start = self.plan, time.monotonic()
@@ -135,9 +145,8 @@ class _Run:
         outcome = zero_shot.run(plan.task, plan.corpus, model, task_films)
         self._clock("scoring", start)
         start = time.monotonic()
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
         metrics = {
-            name: {k: dataclasses.asdict(v) for k, v in estimate(outcome.scores, name, rng).items()}
+            name: {k: dataclasses.asdict(v) for k, v in estimate(outcome.scores, name, INTERVALS).items()}
             for name in plan.task.metrics
         }
         self._clock("intervals", start)
@@ -150,9 +159,7 @@ class _Run:
             "headline": plan.task.headline,
             "intervals": {
                 "method": "patient-cluster percentile bootstrap",
-                "level": 0.95,
-                "resamples": RESAMPLES,
-                "seed": BOOTSTRAP_SEED,
+                **dataclasses.asdict(INTERVALS),
                 "patients": len(set(outcome.scores.patient)),
             },
             "leaks": leaks,
@@ -186,13 +193,21 @@ class _Run:
                 self.reporter.say(f"trained before: {folder}")
                 model, facts = load_checkpoint(folder, recipe, fingerprint, self.device)
             else:
-                trained = train(recipe, self.plan.training, films, self.device, self.reporter)
+                with self._cores():
+                    trained = train(recipe, self.plan.training, films, self.device, self.reporter)
                 with self.store.new_folder("checkpoints", self.checkpoint) as part:
                     save_checkpoint(part, trained, recipe, fingerprint)
                 model, facts = trained.model, dict(trained.facts)
         self._clock("model", start)
         model.batch = self.request.eval_batch
         return model, facts
+
+    def _cores(self) -> AbstractContextManager[None]:
+        if self.device.type != "cpu":
+            return contextlib.nullcontext()
+        from umcl_bench.data.cache import cache_root
+
+        return held(machine_lock(cache_root()), "it is training on this machine's cores", self.reporter)
 
     def _clock(self, what: str, start: float) -> None:
         self.timings[what] = round(time.monotonic() - start, 2)
@@ -211,6 +226,7 @@ class _Run:
                 "source": corpus.source,
                 "kind": corpus.kind,
                 "given": plan.source.given,
+                "folder": str(Path(plan.source.given).resolve()) if plan.source.given else None,
                 "options": plan.source.options,
                 "fingerprint": corpus.fingerprint,
                 "training_fingerprint": plan.training.fingerprint,
@@ -219,6 +235,7 @@ class _Run:
                 "facts": corpus.facts,
                 "notes": corpus.notes,
             },
+            "methods": METHODS,
             "checkpoint": self.checkpoint,
             "versions": versions(),
             "git": git_state(),
@@ -246,7 +263,7 @@ class _Run:
 
 
 def _labelled(corpus: Corpus, rows: Rows, finding: str) -> bool:
-    return bool((corpus.labels[rows, corpus.classes.index(finding)] == 1).any())
+    return not np.isnan(corpus.labels[rows, corpus.classes.index(finding)]).all()
 
 
 def _identical(train_films: NDArray[np.uint8], train: Rows, task_films: NDArray[np.uint8], test: Rows) -> int:
@@ -282,12 +299,12 @@ def _warnings(metrics: dict[str, Any], headline: str, leaks: dict[str, Any], tra
 
 
 def command(request: Request) -> str:
-    """The command line that repeats a request."""
+    """The command line that makes the same run in an empty store."""
     words = ["umcl-bench", "run", "--model", request.model, "--task", request.task]
     words += ["--data", request.data] if request.data else []
     words += ["--size", request.size] if request.size != "tiny" else []
     words += ["--seed", str(request.seed)] if request.seed else []
-    words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value:g}")]
+    words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
     words += ["--unnamed", request.unnamed] if request.unnamed else []
-    words += ["--again"] if request.again else []
+    words += ["--device", request.device] if request.device != "auto" else []
     return shlex.join(words)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from umcl_bench.errors import BenchError, UsageError, unknown_name
+from umcl_bench.errors import BenchError, Stopped, UsageError, unknown_name
 
 app = typer.Typer(
     name="umcl-bench",
@@ -21,7 +22,8 @@ data_app = typer.Typer(help="Look at data sources.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 Data = Annotated[
-    str, typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films).")
+    str | None,
+    typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films)."),
 ]
 Dials = Annotated[
     list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")
@@ -45,9 +47,9 @@ def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 def run(
     model: Annotated[str, typer.Option(help="A model's name: see `umcl-bench list models`.")],
     task: Annotated[str, typer.Option(help="A task's name: see `umcl-bench list tasks`.")],
-    data: Data = "",
+    data: Data = None,
     size: SizeOption = "tiny",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
     dial: Dials = None,
     unnamed: Unnamed = "",
     again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
@@ -80,7 +82,12 @@ def run(
         eval_batch=eval_batch,
     )
     reporter = Reporter(quiet=quiet)
-    record = run_bench(request, Store(store), reporter)
+    try:
+        record = run_bench(request, Store(store), reporter)
+    except KeyboardInterrupt:
+        raise Stopped(
+            "stopped; nothing half-written is left. The same command goes on from what is finished."
+        ) from None
     typer.echo(to_terminal(tables([record]), _width()), nl=False)
     for text in record.result["warnings"]:
         reporter.warn(text)
@@ -146,6 +153,8 @@ def leaderboard(
     from umcl_bench.records.leaderboard import tables, to_csv, to_markdown, to_terminal
     from umcl_bench.records.store import Store
 
+    if output is not None:
+        _check_output(output)
     if format not in ("terminal", "md", "csv"):
         raise unknown_name("format", format, ("terminal", "md", "csv"))
     where = Store(store)
@@ -168,7 +177,7 @@ def leaderboard(
 
 @data_app.command()
 def preview(
-    data: Data = "",
+    data: Data = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("preview.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="How many films.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Which films.")] = 0,
@@ -178,8 +187,7 @@ def preview(
     from umcl_bench.data.preview import contact_sheet
     from umcl_bench.data.sources import open_source
 
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    _check_output(output)
     corpus = open_source(data, dials=_parse_dials(dial)).corpus
     for note in corpus.notes:
         typer.echo(f"note: {note}", err=True)
@@ -190,13 +198,11 @@ def preview(
 def _parse_dials(given: list[str] | None) -> dict[str, float]:
     dials = {}
     for item in given or []:
-        name, equals, value = item.partition("=")
+        name, _, value = item.partition("=")
         try:
             dials[name.strip()] = float(value)
         except ValueError:
             raise UsageError(f"--dial {item!r}: write name=number, as in similarity=0.9") from None
-        if not equals:
-            raise UsageError(f"--dial {item!r}: write name=number, as in similarity=0.9")
     return dials
 
 
@@ -217,6 +223,13 @@ def _width(to_file: bool = False) -> int | None:
     return None if sys.stdout.isatty() and not to_file else 140
 
 
+def _check_output(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"--output {path} is a folder; name a file in it")
+
+
 def _write_whole(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
@@ -229,24 +242,23 @@ def _write_whole(path: Path, text: str) -> None:
 def main() -> None:
     """The console script: every error is one message, with its exit code; tracebacks only with --debug."""
     debug = "--debug" in sys.argv
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]  # anywhere on the line
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is removed
     try:
-        app()
+        app(arguments)
     except BenchError as error:
         if debug:
             raise
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped; nothing half-written was left, and the same command goes on from what is finished", 130)
     except OSError as error:
         if debug:
             raise
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}. Check the folder's permissions and the free space.", 1)
     except Exception as error:
         if debug:
             raise
-        _fail(
-            f"this should not happen: {type(error).__name__}: {error}. Run `umcl-bench --debug ...` and report it.", 1
-        )
+        _fail(f"this should not happen: {type(error).__name__}: {error}. Add --debug for the traceback.", 1)
 
 
 def _fail(text: str, code: int) -> None:

@@ -18,6 +18,12 @@ class UsageError(BenchError):
     exit_code = 2
 
 
+class Stopped(BenchError):
+    """The user stopped the run. Exit code 130."""
+
+    exit_code = 130
+
+
 class DataError(BenchError):
     """A source, a file or a row of it is not what it should be. Exit code 1."""
 

@@ -22,6 +22,9 @@ Tag = Literal["paper", "code", "summary", "recalled", "inferred", "ours"]
 COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 """The five findings of the CheXpert competition, in its order (Irvin et al. 2019)."""
 
+METHODS = {"films": 1, "training": 1, "scoring": 1, "metrics": 1}
+"""Versions of the code behind a figure, part of every record's id: raise one whenever equal specs would give others."""
+
 _T = TypeVar("_T")
 
 
@@ -82,7 +85,7 @@ def _check_evidence(value: Any, evidence: tuple[Evidence, ...]) -> None:
 
 @dataclass(frozen=True)
 class ImageTower:
-    """A timm architecture and the pixels that it sees. `name` may be 'random': see models/random.py."""
+    """A timm architecture and the pixels that it sees."""
 
     name: str
     size: int
@@ -102,23 +105,28 @@ class TextTower:
     mlp: int
     max_tokens: int
     vocabulary: int
-    dropout: float = 0.0
     pooling: Literal["mean"] = "mean"
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """How a finding becomes a text: written by hand, or with learned vectors in the text tower's input."""
+    """How a finding becomes a text: written by hand, or with learned vectors in the text tower's input.
+
+    In training a labelled row without a report takes the prompt of one of its states, and a labelled row with a report
+    does so with probability `share`; `negative_share` of these states are absent findings.
+    """
 
     kind: PromptKind = "hand"
     length: int = 0
     position: Position = "front"
+    share: float = 0.0
     negative_share: float = 0.5
     learning_rate_factor: float = 1.0
 
     def __post_init__(self) -> None:
         _check_choice("prompt kind", self.kind, PromptKind)
         _check_choice("prompt position", self.position, Position)
+        _check_range("share", self.share, 0.0, 1.0)
         _check_range("negative_share", self.negative_share, 0.0, 1.0)
         if (self.kind == "continuous") != (self.length > 0):
             raise ValueError("a continuous prompt has a length of at least 1, a hand-written one has length 0")
@@ -256,6 +264,20 @@ class Task:
         if self.headline not in self.metrics:
             raise ValueError(f"headline {self.headline!r} is not among the metrics {', '.join(self.metrics)}")
         _check_evidence(self, self.evidence)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How intervals are made: the patient-cluster percentile bootstrap (metrics/intervals.py).
+
+    A figure that is undefined in more than `1 - min_defined` of the resamples has no interval: with one positive
+    patient 37 % are without it, and the others would give a narrow interval around one patient's luck.
+    """
+
+    level: float = 0.95
+    resamples: int = 1000
+    min_defined: float = 0.8
+    seed: int = 20230711
 
 
 @dataclass(frozen=True)

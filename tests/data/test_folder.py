@@ -48,7 +48,7 @@ def test_what_no_label_means() -> None:
 @given(st.lists(st.lists(st.sampled_from(CHEXPERT), unique=True, max_size=4).map(tuple), min_size=1, max_size=8))
 def test_a_named_finding_is_1_and_an_empty_cell_is_unknown_under_every_policy(names: list[tuple[str, ...]]) -> None:
     classes = ordered({n for row in names for n in row})
-    one, other = (label_matrix(names, classes, LabelPolicy(p)) for p in ("unknown", "negative"))  # type: ignore[arg-type]
+    one, other = (label_matrix(names, classes, LabelPolicy(p)) for p in ("unknown", "negative"))
     for row, named in enumerate(names):
         assert {c for c, v in zip(classes, one[row], strict=True) if v == 1} == set(named)
         assert {c for c, v in zip(classes, other[row], strict=True) if v == 1} == set(named)
@@ -80,11 +80,11 @@ def test_vocabularies_are_mapped_by_the_table_alone() -> None:
 
 def test_an_unknown_finding_is_kept_and_said(folder: Path) -> None:
     rows = read_table(folder)
-    rows[3]["labels"] = "Edema;Kerley B lines"
+    rows[3]["labels"], rows[4]["labels"] = "Edema;Kerley B lines", "kerley b LINES"
     write_table(folder, rows)
     corpus = read_folder(folder)
     assert corpus.classes[-1] == "Kerley B lines"
-    assert any("Kerley B lines (1)" in note for note in corpus.notes)
+    assert any("Kerley B lines (2)" in note for note in corpus.notes)
 
 
 def break_rows(change: Callable[[list[Row]], None]) -> Callable[[Path], None]:
@@ -103,26 +103,68 @@ def outside_link(root: Path) -> None:
     (root / "images/film000.png").symlink_to(outside)
 
 
-BAD = {
-    "missing file": (lambda r: (r / "images/film002.png").unlink(), r"row 3: the file 'images/film002.png' does not exist"),
-    "parent path": (break_rows(lambda rows: rows[4].update(image="../secret.png")), r"row 5: the path '\.\./secret\.png'"),
-    "absolute path": (break_rows(lambda rows: rows[4].update(image="/etc/hostname")), r"row 5: the path '/etc/hostname'"),
-    "mask outside": (break_rows(lambda rows: rows[0].update(mask="../../m.png")), r"row 1: the path '\.\./\.\./m\.png'"),
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing file": (
+        lambda r: (r / "images/film002.png").unlink(),
+        r"row 3: the file 'images/film002.png' does not exist",
+    ),
+    "parent path": (
+        break_rows(lambda rows: rows[4].update(image="../secret.png")),
+        r"row 5: the path '\.\./secret\.png'",
+    ),
+    "absolute path": (
+        break_rows(lambda rows: rows[4].update(image="/etc/hostname")),
+        r"row 5: the path '/etc/hostname'",
+    ),
+    "mask outside": (
+        break_rows(lambda rows: rows[0].update(mask="../../m.png")),
+        r"row 1: the path '\.\./\.\./m\.png'",
+    ),
     "link outside": (outside_link, r"row 1: 'images/film000.png' is a link to .*outside"),
     "a folder as film": (break_rows(lambda rows: rows[0].update(image="images")), r"row 1: 'images' is not a file"),
-    "split": (break_rows(lambda rows: rows[7].update(split="dev")), r"row 8: split is 'dev'; it must be one of train, val, test"),
+    "split": (
+        break_rows(lambda rows: rows[7].update(split="dev")),
+        r"row 8: split is 'dev'; it must be one of train, val, test",
+    ),
     "no patient": (break_rows(lambda rows: rows[7].update(patient_id=" ")), r"row 8: patient_id is empty"),
     "twice": (break_rows(lambda rows: rows[9].update(image=rows[2]["image"])), r"row 10: the image .* earlier row"),
-    "no column": (break_rows(lambda rows: [r.pop("patient_id") for r in rows] and None), r"lacks the column patient_id; found"),
+    "no column": (
+        break_rows(lambda rows: [r.pop("patient_id") for r in rows].clear()),
+        r"lacks the column patient_id; found",
+    ),
     "no rows": (lambda r: (r / "metadata.csv").write_text("image,patient_id,split,labels\n"), r"a header and no rows"),
-    "empty": (lambda r: (r / "metadata.csv").write_text(""), r"can't be read as comma-separated"),
+    "empty": (lambda r: (r / "metadata.csv").write_text(""), r"lacks the column image, patient_id, split"),
     "ragged": (
         lambda r: (r / "metadata.csv").write_text("image,patient_id,split,labels\na,b,train,c,d,e\n"),
-        r"metadata\.csv",
+        r"metadata\.csv, line 2: 6 fields; the header has 4",
     ),
-    "latin-1": (lambda r: (r / "metadata.csv").write_bytes("image,patient_id,split,labels\né".encode("latin-1")), r"not UTF-8"),
+    "short row": (
+        lambda r: (r / "metadata.csv").write_text("image,patient_id,split,labels\na,b,train,\na,b,train\n"),
+        r"line 3: 3 fields; the header has 4",
+    ),
+    "one column twice": (
+        lambda r: (r / "metadata.csv").write_text("image,patient_id,split,labels,labels \n"),
+        r"has the column 'labels' 2 times",
+    ),
+    "open quote": (
+        lambda r: (r / "metadata.csv").write_text('image,patient_id,split,labels\n"a,b'),
+        r"comma-separated",
+    ),
+    "nul": (break_rows(lambda rows: rows[4].update(image="a\0b")), r"row 5: the file 'a.x00b' does not exist"),
+    "the same by another path": (
+        break_rows(lambda rows: rows[9].update(image="./" + rows[2]["image"])),
+        r"row 10: the image .* earlier row",
+    ),
+    "no name": (lambda r: (r / "source.toml").write_text("name = ''"), r"may not be called ''"),
+    "latin-1": (
+        lambda r: (r / "metadata.csv").write_bytes("image,patient_id,split,labels\né".encode("latin-1")),
+        r"not UTF-8",
+    ),
     "bad toml": (lambda r: (r / "source.toml").write_text("name = "), r"not valid TOML"),
-    "odd toml": (lambda r: (r / "source.toml").write_text("exhaustive = 'yes'"), r"exhaustive = 'yes' is not understood"),
+    "odd toml": (
+        lambda r: (r / "source.toml").write_text("exhaustive = 'yes'"),
+        r"exhaustive = 'yes' is not understood",
+    ),
     "called phantom": (lambda r: (r / "source.toml").write_text("name = 'phantom'"), r"may not be called 'phantom'"),
 }
 
@@ -162,16 +204,18 @@ def test_what_a_person_should_know_is_said(folder: Path) -> None:
 
 def test_a_folder_that_is_no_source_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
-    with pytest.raises(DataError, match=r"looked for metadata\.csv .* found readme\.txt"):
+    with pytest.raises(UsageError, match=r"looked for metadata\.csv .* found readme\.txt"):
         open_source(str(tmp_path))
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(UsageError, match="there is no such folder"):
         open_source(str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match="dials belong to the phantom"):
         open_source(str(tmp_path), dials={"similarity": 1.0})
     with pytest.raises(UsageError, match=r"no dial is named 'similarty'. Did you mean 'similarity'"):
-        open_source("", dials={"similarty": 1.0})
+        open_source(dials={"similarty": 1.0})
+    with pytest.raises(UsageError, match="--data is empty"):
+        open_source("")
     with pytest.raises(UsageError, match="between 0 and 1"):
-        open_source("", dials={"similarity": 3.0})
+        open_source(dials={"similarity": 3.0})
 
 
 def test_a_lateral_film_is_no_frontal_one(folder: Path) -> None:

@@ -88,6 +88,7 @@ def test_the_cache_is_built_once_and_again_when_a_film_changes(
     monkeypatch.undo()
     Image.new("L", (48, 48), 250).save(folder / "images/film005.png")
     after = cached_images(read_folder(folder).pixels, 16, quiet, workers=1, root=tmp_path)
+    assert len(list(tmp_path.glob("*.u8"))) == 2
     changed = [row for row in range(len(after)) if (after[row] != before[row]).any()]
     assert changed == [5]
 
@@ -109,7 +110,17 @@ def test_a_bad_film_leaves_nothing_behind(tmp_path: Path, folder: Path, quiet: R
 def test_too_little_room_is_said_before_anything_is_written(
     tmp_path: Path, phantom: Corpus, quiet: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(BenchError, match=r"only 0\.0 MB are free.* It needs 0\.1 MB.*UMCL_BENCH_CACHE"):
         cached_images(phantom.pixels, 24, quiet, workers=1, root=tmp_path)
     assert {p.suffix for p in tmp_path.iterdir()} == {".lock"}
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, phantom: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    first = cached_images(phantom.pixels, 16, Reporter(quiet=True), workers=1, root=tmp_path).copy()
+    (path,) = tmp_path.glob("*.u8")
+    for content in (b"\7" * path.stat().st_size, b"", path.read_bytes()[:-1]):
+        path.write_bytes(content)
+        again = cached_images(phantom.pixels, 16, Reporter(quiet=True), workers=1, root=tmp_path)
+        np.testing.assert_array_equal(again, first)
+        assert "is damaged and is made anew" in capsys.readouterr().err

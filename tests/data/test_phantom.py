@@ -25,12 +25,15 @@ def test_another_process_with_another_hash_seed_makes_the_same_corpus(phantom: C
     code = (
         "from tests.conftest import SMALL_PHANTOM as s; from umcl_bench.data.phantom import phantom_corpus as p;"
         "import hashlib; c = p(s);"
-        "print(c.fingerprint, hashlib.sha256(b''.join(c.pixels.read(i, 32).tobytes() for i in range(0, 248, 9))).hexdigest())"
+        "films = b''.join(c.pixels.read(i, 32).tobytes() for i in range(0, 248, 9));"
+        "print(c.fingerprint, hashlib.sha256(films).hexdigest())"
     )
     outputs = set()
     for seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed}
-        outputs.add(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout)
+        outputs.add(
+            subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+        )
     assert len(outputs) == 1
     assert outputs.pop().startswith(phantom.fingerprint)
 

@@ -9,11 +9,18 @@ from sklearn.metrics import roc_auc_score
 from umcl_bench.metrics.classification import auroc
 from umcl_bench.metrics.intervals import estimate, patient_weights
 from umcl_bench.metrics.scores import Scores
+from umcl_bench.spec import Intervals
 
 
 def slow_auroc(scores: list[float], target: list[float]) -> float:
     """Hanley and McNeil's definition: every positive against every negative, a tie counting half."""
-    pairs = [(p, q) for p, t in zip(scores, target, strict=True) if t == 1 for q, u in zip(scores, target, strict=True) if u == 0]
+    pairs = [
+        (p, q)
+        for p, t in zip(scores, target, strict=True)
+        if t == 1
+        for q, u in zip(scores, target, strict=True)
+        if u == 0
+    ]
     return float(np.mean([(p > q) + 0.5 * (p == q) for p, q in pairs])) if pairs else float("nan")
 
 
@@ -87,7 +94,9 @@ def test_interval_has_the_width_of_hanley_and_mcneils_standard_error() -> None:
     rng = np.random.default_rng(3)
     target = np.repeat([0.0, 1.0], [300, 100])
     value = rng.standard_normal(400) + target
-    found = estimate(scores_of(value[:, None].tolist(), target[:, None].tolist(), [str(i) for i in range(400)]), "auroc", rng)
+    found = estimate(
+        scores_of(value[:, None].tolist(), target[:, None].tolist(), [str(i) for i in range(400)]), "auroc", Intervals()
+    )
     a = found["a"].value
     q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
     error = ((a * (1 - a) + 99 * (q1 - a * a) + 299 * (q2 - a * a)) / (100 * 300)) ** 0.5
@@ -100,9 +109,9 @@ def test_repeated_films_of_a_patient_do_not_narrow_the_interval() -> None:
     target = (rng.random(60) < 0.5).astype(float)
     value = rng.standard_normal(60) + target
     patients = [f"p{i}" for i in range(60)]
-    one = estimate(scores_of(value[:, None].tolist(), target[:, None].tolist(), patients), "auroc", np.random.default_rng(0))
+    one = estimate(scores_of(value[:, None].tolist(), target[:, None].tolist(), patients), "auroc", Intervals())
     value5, target5, patients5 = np.tile(value, 5), np.tile(target, 5), patients * 5
-    five = estimate(scores_of(value5[:, None].tolist(), target5[:, None].tolist(), patients5), "auroc", np.random.default_rng(0))
+    five = estimate(scores_of(value5[:, None].tolist(), target5[:, None].tolist(), patients5), "auroc", Intervals())
     assert five["a"].value == pytest.approx(one["a"].value)
     assert (five["a"].low, five["a"].high) == pytest.approx((one["a"].low, one["a"].high))
 
@@ -110,7 +119,7 @@ def test_repeated_films_of_a_patient_do_not_narrow_the_interval() -> None:
 def test_an_undefined_class_stays_out_of_the_mean_and_keeps_its_counts() -> None:
     value = [[0.1, 0.5], [0.9, 0.1], [0.8, 0.7], [0.2, 0.3]]
     target = [[0.0, 1.0], [1.0, 1.0], [1.0, np.nan], [0.0, 1.0]]
-    found = estimate(scores_of(value, target, list("pqrs")), "auroc", np.random.default_rng(0))
+    found = estimate(scores_of(value, target, list("pqrs")), "auroc", Intervals())
     assert np.isnan(found["b"].value)
     assert np.isnan(found["b"].low)
     assert (found["b"].positives, found["b"].negatives) == (3, 0)
@@ -119,19 +128,30 @@ def test_an_undefined_class_stays_out_of_the_mean_and_keeps_its_counts() -> None
 
 
 def test_an_interval_that_few_resamples_support_is_undefined() -> None:
-    """One negative patient among two: a half of the resamples are without it or hold only it."""
-    found = estimate(scores_of([[0.1], [0.9]], [[0.0], [1.0]], ["p", "q"]), "auroc", np.random.default_rng(0), 4000)
+    """Of two patients, half of the resamples hold only one; of many, 37 % are without the one that is positive."""
+    found = estimate(scores_of([[0.1], [0.9]], [[0.0], [1.0]], ["p", "q"]), "auroc", Intervals(resamples=4000))
     assert found["a"].value == 1.0
     assert found["a"].undefined == pytest.approx(0.5, abs=0.05)
-    lone = estimate(scores_of([[0.1], [0.9]], [[0.0], [1.0]], ["p", "p"]), "auroc", np.random.default_rng(0))
+    assert np.isnan([found["a"].low, found["macro"].high]).all()
+    target = np.eye(1, 300).T
+    rare = estimate(
+        scores_of(np.arange(300.0)[:, None].tolist(), target.tolist(), [str(i) for i in range(300)]),
+        "auroc",
+        Intervals(),
+    )
+    assert rare["a"].undefined == pytest.approx(0.37, abs=0.06)
+    assert np.isnan(rare["a"].low)
+    lone = estimate(scores_of([[0.1], [0.9]], [[0.0], [1.0]], ["p", "p"]), "auroc", Intervals())
     assert lone["a"].undefined == 0
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
     rng = np.random.default_rng(5)
-    scores = scores_of(rng.random((30, 2)).tolist(), (rng.random((30, 2)) < 0.5).astype(float).tolist(), [str(i) for i in range(30)])
-    assert estimate(scores, "auroc", np.random.default_rng(1)) == estimate(scores, "auroc", np.random.default_rng(1))
+    scores = scores_of(
+        rng.random((30, 2)).tolist(), (rng.random((30, 2)) < 0.5).astype(float).tolist(), [str(i) for i in range(30)]
+    )
+    assert estimate(scores, "auroc", Intervals()) == estimate(scores, "auroc", Intervals())
     order = rng.permutation(30)
-    assert estimate(scores.take(order), "auroc", np.random.default_rng(1))["macro"].low == pytest.approx(
-        estimate(scores, "auroc", np.random.default_rng(1))["macro"].low
+    assert estimate(scores.take(order), "auroc", Intervals())["macro"].low == pytest.approx(
+        estimate(scores, "auroc", Intervals())["macro"].low
     )

@@ -1,5 +1,8 @@
 """Towers, prompts and tokens: what goes in and comes out, and that batches do not matter."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -118,6 +121,12 @@ def test_tokens_end_where_they_should_and_truncation_is_counted() -> None:
 def test_the_vocabulary_is_the_same_each_time_and_knows_every_letter() -> None:
     one, two = (train_tokenizer(TEXTS, 200).get_vocab() for _ in range(2))
     assert one == two
+    code = "from tests.models.test_models import *; print(sorted(train_tokenizer(TEXTS, 200).get_vocab().items()))"
+    printed = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert printed == {f"{sorted(one.items())}\n"}
     tokens = encode(train_tokenizer(TEXTS, 200), ["Zygomatic OSTEOLYSIS 37%"], 64)
     assert 1 not in tokens.ids  # no [UNK]
 
@@ -135,3 +144,18 @@ def test_random_embeddings_depend_on_content_and_seed_alone() -> None:
     off = z @ z.T - np.eye(200)
     assert abs(off.mean()) < 0.01
     assert off.std() == pytest.approx(1 / 8, rel=0.1)  # 1 / sqrt(64)
+
+
+def test_a_finding_with_a_long_name_fits_beside_the_prompt(model: TrainedModel) -> None:
+    pair = model.embed_findings(["very long name " * 50], ["{}"], ["no {}"])
+    assert np.isfinite(pair.positive).all()
+
+
+def test_the_logit_scale_stays_below_its_maximum_and_can_come_down(model: TrainedModel) -> None:
+    with torch.no_grad():
+        model.encoder.log_scale.fill_(9.0)
+    model.encoder.clamp_scale()
+    scale = model.encoder.scale()
+    assert scale.item() == pytest.approx(100.0)
+    (gradient,) = torch.autograd.grad(scale, model.encoder.log_scale)
+    assert gradient > 0

@@ -59,10 +59,11 @@ def test_value_and_gradients_are_those_of_the_dense_definition(objective: Object
     found = []
     for tiled in (True, False):
         leaves = [t.clone().requires_grad_() for t in (z_img, z_txt, torch.tensor(9.0, dtype=torch.float64))]
+        x, t, scale = leaves
         loss = (
-            contrastive_loss(*leaves, films, texts, objective, build, tile)
+            contrastive_loss(x, t, scale, films, texts, objective, build, tile)
             if tiled
-            else dense(*leaves, films, texts, objective)
+            else dense(x, t, scale, films, texts, objective)
         )
         (3 * loss).backward()  # type: ignore[no-untyped-call]
         found.append([loss.detach(), *(leaf.grad for leaf in leaves)])
@@ -77,7 +78,9 @@ def test_gradients_agree_with_finite_differences() -> None:
     objective = OBJECTIVES[2]
     build = get_builder("umcl")
     inputs = [t.clone().requires_grad_() for t in (z_img, z_txt, torch.tensor(3.0, dtype=torch.float64))]
-    assert torch.autograd.gradcheck(lambda a, b, s: contrastive_loss(a, b, s, films, texts, objective, build, 2), inputs)
+    assert torch.autograd.gradcheck(
+        lambda a, b, s: contrastive_loss(a, b, s, films, texts, objective, build, 2), inputs
+    )
 
 
 @pytest.mark.parametrize("n", [2, 17])
@@ -91,7 +94,7 @@ def test_equal_embeddings_cost_log_n(n: int) -> None:
 
 
 def test_golden_value_of_two_orthogonal_pairs() -> None:
-    """z = scale I for two pairs: each direction is log(1 + e^-scale), by hand."""
+    """Z = scale I for two pairs: each direction is log(1 + e^-scale), by hand."""
     z = torch.eye(2, dtype=torch.float64)
     _, _, films, texts = batch(2, 2)
     loss = contrastive_loss(z, z, torch.tensor(2.0), films, texts, CLIP, get_builder("identity"))
@@ -130,7 +133,7 @@ def test_swapping_the_sides_swaps_the_directions() -> None:
 
 
 def test_rows_without_any_target_are_left_out_of_the_mean() -> None:
-    z_img, z_txt, films, texts = batch(4, 4)
+    z_img, z_txt, _, texts = batch(4, 4)
     alone = Side(torch.tensor([0, 1, 2, 99]), torch.zeros(4, 4), torch.zeros(4, 4))
     mute = Side(texts.pair, torch.zeros(4, 4), torch.zeros(4, 4))
     loss = contrastive_loss(z_img, z_txt, torch.tensor(4.0), alone, mute, CLIP, get_builder("identity"), 2)

@@ -13,7 +13,7 @@ from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate
 from umcl_bench.models.dual import Matrix, PromptPair
 from umcl_bench.protocols import zero_shot
-from umcl_bench.spec import COMPETITION
+from umcl_bench.spec import COMPETITION, Intervals
 
 TASK = registry.get_task("zeroshot-chexpert")
 
@@ -48,7 +48,7 @@ def numbered(corpus: Corpus) -> NDArray[np.uint8]:
 def test_an_oracle_is_perfect_and_a_constant_is_chance(phantom: Corpus) -> None:
     for strength, expected in ((1.0, 1.0), (0.0, 0.5)):
         scores = zero_shot.run(TASK, phantom, Oracle(phantom, strength), numbered(phantom)).scores
-        found = estimate(scores, "auroc", np.random.default_rng(0), 50)
+        found = estimate(scores, "auroc", Intervals(resamples=50))
         assert {found[name].value for name in (*COMPETITION, "macro")} == {expected}
 
 
@@ -81,6 +81,13 @@ def test_a_corpus_that_lacks_the_labels_is_refused_before_any_work(phantom: Corp
     poor = dataclasses.replace(phantom, classes=("Edema",), labels=phantom.labels[:, :1])
     with pytest.raises(UsageError, match=r"needs labels for .*; phantom lacks Atelectasis, Cardiomegaly"):
         zero_shot.check(TASK, poor)
+    elsewhere = phantom.labels.copy()
+    elsewhere[:, [phantom.classes.index(name) for name in COMPETITION]] = np.nan
+    with pytest.raises(UsageError, match="needs test films"):
+        zero_shot.check(TASK, dataclasses.replace(phantom, labels=elsewhere))
+    lone = dataclasses.replace(phantom, classes=("No Finding",), labels=phantom.labels[:, :1])
+    with pytest.raises(UsageError, match="needs test films"):
+        zero_shot.check(registry.get_task("zeroshot"), lone)
     blank = dataclasses.replace(phantom, labels=np.full_like(phantom.labels, np.nan))
-    with pytest.raises(UsageError, match="needs labelled test films"):
+    with pytest.raises(UsageError, match=r"needs test films .* with labels"):
         zero_shot.check(TASK, blank)

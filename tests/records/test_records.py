@@ -24,11 +24,17 @@ def estimate(value: float | None, low: float | None = None, high: float | None =
     return {"value": value, "low": low, "high": high, "n": 9, "positives": 4, "negatives": 5, "undefined": 0.0}
 
 
-def result(model: str = "umcl", kind: str = "phantom", value: float | None = 0.9, fingerprint: str = "f1") -> dict[str, Any]:
+def result(
+    model: str = "umcl", kind: str = "phantom", value: float | None = 0.9, fingerprint: str = "f1"
+) -> dict[str, Any]:
     return {
         "command": f"umcl-bench run --model {model} --task zeroshot",
         "seed": 0,
-        "model": {"name": model, "digest": "d", "recipe": {"size": {"name": "tiny"}, "repeat": 0, "setting": "controlled"}},
+        "model": {
+            "name": model,
+            "digest": "d",
+            "recipe": {"size": {"name": "tiny"}, "repeat": 0, "setting": "controlled"},
+        },
         "task": {"name": "zeroshot", "digest": "t", "spec": {"split": "test", "views": "frontal"}},
         "data": {
             "source": "phantom" if kind == "phantom" else "ours",
@@ -38,9 +44,13 @@ def result(model: str = "umcl", kind: str = "phantom", value: float | None = 0.9
             "notes": [],
             "training_fingerprint": fingerprint,
         },
-        "metrics": {"auroc": {"Edema": estimate(value), "Fracture": estimate(None), "macro": estimate(value, 0.8, 0.95)}},
+        "metrics": {
+            "auroc": {"Edema": estimate(value), "Fracture": estimate(None), "macro": estimate(value, 0.8, 0.95)}
+        },
         "headline": "auroc",
         "intervals": {"patients": 7},
+        "training": {},
+        "protocol": {},
         "leaks": {"labels_seen": ["Edema"] if model == "umcl" else [], "patients_in_both": 0, "identical_films": 0},
         "warnings": [],
     }
@@ -82,16 +92,25 @@ def test_records_are_never_overwritten(tmp_path: Path) -> None:
     assert found.result["metrics"]["auroc"]["macro"]["value"] == 0.9
 
 
-def test_a_damaged_record_is_named_and_does_not_stop_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_record_is_named_and_does_not_stop_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(tmp_path)
     add(store, "good")
-    for name, text in (("torn", '{"schema": 1, '), ("old", '{"schema": 0}'), ("list", "[]")):
+    for name, text in (
+        ("torn", '{"schema": 1, '),
+        ("old", '{"schema": 0}'),
+        ("list", "[]"),
+        ("empty", '{"schema": 1}'),
+    ):
         (tmp_path / "records" / name).mkdir()
         (tmp_path / "records" / name / "result.json").write_text(text)
     assert [r.id for r in store.records(Reporter(quiet=True))] == ["good"]
     said = capsys.readouterr().err
-    assert "torn/result.json is no record" in said
+    assert "torn/result.json can't be read" in said
     assert "old/result.json has schema 0" in said
+    assert "list/result.json has schema None" in said
+    assert "empty is no whole record: command" in said
 
 
 def test_a_beginning_names_a_record(tmp_path: Path) -> None:

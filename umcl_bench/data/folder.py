@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import csv
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,19 +100,13 @@ def _read_settings(root: Path) -> Settings:
                 f"{path}: {key} = {value!r} is not understood; it may hold name (text), exhaustive (true/false)"
             )
     name = str(data.get("name", root.resolve().name))
-    if name == "phantom":
-        raise DataError(f"{root}: a source of films may not be called 'phantom'; set another name in {SETTINGS}")
+    if name in ("phantom", ""):
+        raise DataError(f"{root}: a source of films may not be called {name!r}; set another name in {SETTINGS}")
     return Settings(name, bool(data.get("exhaustive", False)))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path} can't be read as comma-separated values: {str(error).strip()}") from None
-    table.columns = [str(c).strip() for c in table.columns]
+    table = _read_csv(path)
     missing = [c for c in REQUIRED if c not in table.columns]
     if missing or not {"labels", "report"} & set(table.columns):
         needs = ", ".join(missing) or "labels or report"
@@ -121,9 +116,28 @@ def _read_table(path: Path) -> pd.DataFrame:
     for column in OPTIONAL:
         if column not in table.columns:
             table[column] = ""
-    for column in (*REQUIRED, *OPTIONAL):
-        table[column] = table[column].str.strip()
     return table[[*REQUIRED, *OPTIONAL]]
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The table, every cell stripped text. Strict: pandas would shift or fill rows that are longer or shorter."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            header = [name.strip() for name in next(reader, [])]
+            rows = []
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise DataError(f"{path}, line {reader.line_num}: {len(row)} fields; the header has {len(header)}")
+                rows += [[cell.strip() for cell in row]] if row else []
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except csv.Error as error:
+        raise DataError(f"{path} can't be read as comma-separated values: {error}") from None
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]!r} {header.count(twice[0])} times; rename or remove one")
+    return pd.DataFrame(rows, columns=header, dtype=str)
 
 
 def _check_rows(root: Path, table: pd.DataFrame) -> None:
@@ -137,7 +151,8 @@ def _check_rows(root: Path, table: pd.DataFrame) -> None:
         safe_path(root, image, where)
         if mask:
             safe_path(root, mask, where)
-    twice = table["image"][table["image"].duplicated()]
+    paths = table["image"].map(lambda p: str(PurePosixPath(p)))
+    twice = table["image"][paths.duplicated()]
     if len(twice):
         row = int(twice.index[0]) + 1
         raise DataError(f"{root / TABLE}, row {row}: the image {twice.iloc[0]!r} is named in an earlier row too")
@@ -146,13 +161,16 @@ def _check_rows(root: Path, table: pd.DataFrame) -> None:
 def _label_names(column: pd.Series[str]) -> tuple[list[tuple[str, ...]], dict[str, int]]:
     """Each row's findings in our vocabulary, and how often each unknown name occurs."""
     unknown: dict[str, int] = {}
+    spelling: dict[str, str] = {}  # an unknown name keeps its first spelling
     names: list[tuple[str, ...]] = []
     for cell in column:
-        found = [canonical(part) for part in cell.split(";") if part.strip()]
-        for item in found:
+        row = []
+        for item in (canonical(part) for part in cell.split(";") if part.strip()):
+            name = item.name if item.known else spelling.setdefault(item.name.casefold(), item.name)
             if not item.known:
-                unknown[item.name] = unknown.get(item.name, 0) + 1
-        names.append(tuple(dict.fromkeys(item.name for item in found)))
+                unknown[name] = unknown.get(name, 0) + 1
+            row.append(name)
+        names.append(tuple(dict.fromkeys(row)))
     return names, unknown
 
 

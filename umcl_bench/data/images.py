@@ -44,7 +44,7 @@ def safe_path(root: Path, relative: str, where: str) -> Path:
     path = root / relative
     try:
         real = path.resolve(strict=True)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         raise DataError(f"{where}: the file {relative!r} does not exist in {root}") from None
     if not real.is_relative_to(root.resolve()):
         raise DataError(f"{where}: {relative!r} is a link to {real}, outside {root}; copy the file into the folder")

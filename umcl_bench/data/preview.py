@@ -5,42 +5,40 @@ from __future__ import annotations
 import os
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from umcl_bench.data.corpus import Corpus
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _PIXELS = 256
 
 
 def contact_sheet(corpus: Corpus, path: Path, count: int, seed: int) -> int:
-    """Draws `count` films, spread over the splits by `seed`, to a PNG; returns how many were drawn."""
+    """Draws `count` films, chosen by `seed`, to a PNG; returns how many were drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = np.sort(np.random.default_rng(seed).permutation(len(corpus))[:count])
     columns = min(4, len(rows))
     lines = -(-len(rows) // columns)
-    figure = Figure(figsize=(3.1 * columns, 4.4 * lines + 0.5), dpi=110)
+    figure = Figure(figsize=(3.1 * columns, 4.6 * lines + 0.5), dpi=110)
     FigureCanvasAgg(figure)
     what = "PHANTOM: synthetic films, no patients" if corpus.kind == "phantom" else "patients' films"
     figure.suptitle(f"{corpus.source}: {len(rows)} of {len(corpus):,} ({what}); red: mask", fontsize=10)
-    for place, row in enumerate(rows, start=1):
-        axes = figure.add_subplot(lines, columns, place)
-        axes.imshow(corpus.pixels.read(int(row), _PIXELS), cmap="gray", vmin=0, vmax=255)
-        if corpus.masks is not None and corpus.has_mask is not None and corpus.has_mask[row]:
-            mask = corpus.masks.read(int(row), _PIXELS) > 0
-            if mask.any() and not mask.all():
-                axes.contour(mask, levels=[0.5], colors="red", linewidths=0.8)
-        axes.set_axis_off()
-        axes.set_title(
-            f"{textwrap.shorten(str(corpus.ids[row]), 34)} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}",
-            fontsize=6.5,
+    grid = figure.add_gridspec(2 * lines, columns, height_ratios=[3, 1.4] * lines, hspace=0.04, wspace=0.05)
+    grid.update(left=0.01, right=0.99, top=1 - 0.6 / (4.6 * lines + 0.5), bottom=0.01)
+    for place, row in enumerate(rows):
+        line, column = divmod(place, columns)
+        _draw_film(figure.add_subplot(grid[2 * line, column]), corpus, int(row))
+        below = figure.add_subplot(grid[2 * line + 1, column])
+        below.set_axis_off()
+        below.text(
+            0, 1, _caption(corpus, int(row)), fontsize=6.5, va="top", parse_math=False, transform=below.transAxes
         )
-        axes.text(0, 1.02 * _PIXELS, _caption(corpus, int(row)), fontsize=6.5, va="top", parse_math=False)
-    figure.subplots_adjust(
-        left=0.01, right=0.99, top=1 - 0.5 / (4.4 * lines + 0.5), bottom=0.02, hspace=0.5, wspace=0.05
-    )
     part = path.with_name(f".{path.name}.part")
     try:
         figure.savefig(part, format="png")
@@ -48,6 +46,18 @@ def contact_sheet(corpus: Corpus, path: Path, count: int, seed: int) -> int:
     finally:
         part.unlink(missing_ok=True)
     return len(rows)
+
+
+def _draw_film(axes: Axes, corpus: Corpus, row: int) -> None:
+    axes.imshow(corpus.pixels.read(row, _PIXELS), cmap="gray", vmin=0, vmax=255)
+    if corpus.masks is not None and corpus.has_mask is not None and corpus.has_mask[row]:
+        mask = corpus.masks.read(row, _PIXELS) > 0
+        if mask.any() and not mask.all():
+            axes.contour(mask, levels=[0.5], colors="red", linewidths=0.8)
+    axes.set_axis_off()
+    name = Path(str(corpus.ids[row])).name
+    short = name if len(name) <= 26 else f"{name[:8]}…{name[-17:]}"
+    axes.set_title(f"{short} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}", fontsize=6.5, pad=2)
 
 
 def _caption(corpus: Corpus, row: int) -> str:

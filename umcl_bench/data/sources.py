@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from umcl_bench.data.corpus import Corpus, LabelPolicy
-from umcl_bench.errors import DataError, UsageError, unknown_name
+from umcl_bench.errors import UsageError, unknown_name
 
 PHANTOM = "phantom"
 PLAYED = ("chexpert",)
@@ -17,9 +17,9 @@ PLAYED = ("chexpert",)
 
 @dataclass(frozen=True)
 class Source:
-    """A training corpus and the corpora of tasks. `given` is what the user typed for --data, '' for the phantom."""
+    """A training corpus and the corpora of tasks. `given` is what the user typed for --data, None for the phantom."""
 
-    given: str
+    given: str | None
     corpus: Corpus
     options: dict[str, str]
 
@@ -44,10 +44,12 @@ class Source:
 
 
 def open_source(
-    given: str = "", *, dials: dict[str, float] | None = None, unnamed: Literal["", "unknown", "negative"] = ""
+    given: str | None = None, *, dials: dict[str, float] | None = None, unnamed: Literal["", "unknown", "negative"] = ""
 ) -> Source:
     """The source that --data names: nothing or 'phantom', or a folder. Raises UsageError or DataError."""
-    if given in ("", PHANTOM) and not (given and Path(given).is_dir()):
+    if given == "":
+        raise UsageError("--data is empty; name a folder, or leave the option out for the phantom")
+    if given is None or (given == PHANTOM and not Path(given).is_dir()):
         if unnamed:
             raise UsageError("--unnamed is about folders; the phantom's labels are exhaustive")
         return _open_phantom(dials or {})
@@ -74,7 +76,7 @@ def _open_phantom(dials: dict[str, Any]) -> Source:
         spec = PhantomSpec(dials=Dials(**dials))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return Source("", phantom_corpus(spec), {f"dial {k}": str(v) for k, v in dials.items()})
+    return Source(None, phantom_corpus(spec), {f"dial {k}": repr(v) for k, v in dials.items()})
 
 
 def _open_folder(given: str, policy: LabelPolicy | None) -> Corpus:
@@ -82,10 +84,10 @@ def _open_folder(given: str, policy: LabelPolicy | None) -> Corpus:
 
     root = Path(given)
     if not root.is_dir():
-        raise DataError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
+        raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
     if not (root / TABLE).is_file():
         found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
-        raise DataError(
+        raise UsageError(
             f"--data {given} is not a source: looked for {TABLE} (columns image, patient_id, split, and labels or "
             f"report) and found {found}"
         )

@@ -2,7 +2,7 @@
 
 Patients are drawn with replacement, and each brings all of its films (Field and Welsh 2007), so that films of one
 patient do not count as independent. The interval is from the 2.5th to the 97.5th percentile of the resampled figures.
-The generator is passed in; its seed is in the record.
+The seed is in the record.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 
 from umcl_bench.metrics.classification import auroc
 from umcl_bench.metrics.scores import Scores
+from umcl_bench.spec import Intervals
 
 Floats = NDArray[np.float64]
-RESAMPLES = 1000
-MIN_DEFINED = 0.5
-"""An interval needs the figure in at least this share of the resamples; else it is undefined, not narrow."""
-
 _BLOCK = 100
 METRICS: dict[str, Callable[[Floats, Floats, Floats | None], Floats]] = {"auroc": auroc}
 
@@ -51,7 +48,7 @@ def patient_weights(patient: NDArray[np.object_], resamples: int, rng: Generator
     return weights
 
 
-def estimate(scores: Scores, metric: str, rng: Generator, resamples: int = RESAMPLES) -> dict[str, Estimate]:
+def estimate(scores: Scores, metric: str, how: Intervals) -> dict[str, Estimate]:
     """Each class's estimate, and under 'macro' that of the mean over the classes that are defined in the sample.
 
     A resample counts for 'macro' only where all of these classes are defined in it, so that every resample averages
@@ -60,23 +57,24 @@ def estimate(scores: Scores, metric: str, rng: Generator, resamples: int = RESAM
     function = METRICS[metric]
     c = len(scores.classes)
     points = np.array([function(scores.value[:, k], scores.target[:, k], None)[0] for k in range(c)])
-    boot = np.empty((resamples, c))
-    for at in range(0, resamples, _BLOCK):
-        weights = patient_weights(scores.patient, min(_BLOCK, resamples - at), rng)
+    rng = np.random.default_rng(how.seed)
+    boot = np.empty((how.resamples, c))
+    for at in range(0, how.resamples, _BLOCK):
+        weights = patient_weights(scores.patient, min(_BLOCK, how.resamples - at), rng)
         for k in range(c):
             boot[at : at + len(weights), k] = function(scores.value[:, k], scores.target[:, k], weights)
-    out = {name: _summary(points[k], boot[:, k], scores.target[:, k]) for k, name in enumerate(scores.classes)}
+    out = {name: _summary(points[k], boot[:, k], scores.target[:, k], how) for k, name in enumerate(scores.classes)}
     defined = ~np.isnan(points)
     mean = points[defined].mean() if defined.any() else np.nan
     means = boot[:, defined].mean(axis=1) if defined.any() else boot[:, 0]
-    out["macro"] = _summary(mean, means, scores.target[:, defined])
+    out["macro"] = _summary(mean, means, scores.target[:, defined], how)
     return out
 
 
-def _summary(point: float, boot: Floats, target: Floats) -> Estimate:
+def _summary(point: float, boot: Floats, target: Floats, how: Intervals) -> Estimate:
     kept = boot[~np.isnan(boot)]
-    usable = not math.isnan(point) and len(kept) >= MIN_DEFINED * len(boot)
-    low, high = np.percentile(kept, [2.5, 97.5]) if usable else (np.nan, np.nan)
+    usable = not math.isnan(point) and len(kept) >= how.min_defined * len(boot)
+    low, high = np.percentile(kept, [50 * (1 - how.level), 50 * (1 + how.level)]) if usable else (np.nan, np.nan)
     known = ~np.isnan(target)
     return Estimate(
         value=float(point),

@@ -67,13 +67,18 @@ class DualEncoder(nn.Module):
         return normalize(self.prompts(self.text, ids, lengths).float(), dim=-1)
 
     def scale(self) -> Tensor:
-        """The logit scale 1 / temperature, clamped."""
-        return self.log_scale.clamp(max=self.max_log_scale).exp()
+        """The logit scale 1 / temperature."""
+        return self.log_scale.exp()
+
+    @torch.no_grad()
+    def clamp_scale(self) -> None:
+        """Keeps the logit scale below its maximum; on the parameter, as CLIP does, so that it can come down again."""
+        self.log_scale.clamp_(max=self.max_log_scale)
 
 
 def build_encoder(recipe: Recipe, vocabulary: int) -> DualEncoder:
     """A dual encoder with weights from the recipe's seed; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return DualEncoder(recipe, vocabulary)
 
@@ -110,7 +115,7 @@ class TrainedModel:
         """The model's own continuous prompts, or the mean embedding over the templates."""
         prompt = self.recipe.baseline.prompt
         if prompt.kind == "continuous":
-            how = f"continuous, {prompt.length} vectors, learned in pre-training"
+            how = f"the model's own: continuous, {prompt.length} vectors"
             return PromptPair(self._names(findings, "{}"), self._names(findings, "no {}"), how)
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
         return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
@@ -119,11 +124,11 @@ class TrainedModel:
         batch = torch.from_numpy(np.ascontiguousarray(films)).to(self.device)
         return self.encoder.encode_image(batch).cpu().numpy()
 
-    def _tokens(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens, self.device)
+    def _tokens(self, texts: list[str], room: int = 0) -> tuple[Tensor, Tensor]:
+        return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens - room, self.device)
 
     def _names(self, findings: Sequence[str], template: str) -> Matrix:
-        ids, lengths = self._tokens([template.format(name) for name in findings])
+        ids, lengths = self._tokens([template.format(name) for name in findings], self.recipe.baseline.prompt.length)
         return self.encoder.encode_names(ids, lengths).cpu().numpy()
 
     def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:

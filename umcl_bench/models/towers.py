@@ -46,8 +46,8 @@ class TextEncoder(nn.Module):
             intermediate_size=tower.mlp,
             max_position_embeddings=tower.max_tokens,
             type_vocab_size=1,
-            hidden_dropout_prob=tower.dropout,
-            attention_probs_dropout_prob=tower.dropout,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
             pad_token_id=PAD,
         )
         # the fused attention of torch is several times slower than matrix products in bf16 on a CPU

@@ -41,12 +41,12 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 def check(task: Task, corpus: Corpus) -> Rows:
     """The rows to score. Raises UsageError, before any training, where the corpus can't serve the task."""
-    findings_of(task, corpus)
+    columns = [corpus.classes.index(name) for name in findings_of(task, corpus)]
     rows = corpus.rows(task.split, task.views)
-    labels = corpus.labels[rows]
-    if len(rows) == 0 or np.isnan(labels).all():
+    if np.isnan(corpus.labels[rows][:, columns]).all():
         raise UsageError(
-            f"task {task.name} needs labelled {task.split} films ({task.views} views); {corpus.source} has none"
+            f"task {task.name} needs {task.split} films ({task.views} views) with labels of a finding; "
+            f"{corpus.source} has none (its labels: {', '.join(corpus.classes) or 'none'})"
         )
     return rows
 

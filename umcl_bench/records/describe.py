@@ -42,7 +42,7 @@ def describe_record(record: Record) -> str:
     git = (
         f"commit {r['git']['commit']}{' with changes' if r['git']['changed'] else ''}"
         if r["git"]
-        else "no git checkout"
+        else "no git commit known"
     )
     seen = ", ".join(leaks["labels_seen"]) or "none of these findings"
     facts = {

@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, object]:
-    """The commit of this package's own checkout and whether files differ from it; empty for an installed package."""
+    """The commit of this package's own checkout and whether files differ from it; empty where there is none."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return {}

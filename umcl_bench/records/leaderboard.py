@@ -114,7 +114,7 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
         f"task {result['task']['digest']}",
     ]
     if "dials" in data["facts"]:
-        parts += [f"{name} {value:g}" for name, value in data["facts"]["dials"].items() if value]
+        parts += [f"{name} {value!r}" for name, value in data["facts"]["dials"].items() if value]
     if "label_policy" in data["facts"]:
         parts.append(data["facts"]["label_policy"])
     return "; ".join(parts)

@@ -8,19 +8,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from umcl_bench.errors import BenchError, unknown_name
+from umcl_bench.locks import held
 from umcl_bench.metrics.scores import Scores
 from umcl_bench.progress import Reporter
 
 SCHEMA = 1
 DEFAULT = "runs"
+KEYS: dict[str, type] = {
+    "command": str,
+    "seed": int,
+    "headline": str,
+    "warnings": list,
+    **dict.fromkeys(("model", "task", "data", "metrics", "intervals", "leaks", "training", "protocol"), dict),
+}
+"""What tables and `show` read from result.json: without one of these a record is damaged."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +99,9 @@ class Store:
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    @contextmanager
-    def lock(self, name: str, reporter: Reporter) -> Iterator[None]:
+    def lock(self, name: str, reporter: Reporter) -> AbstractContextManager[None]:
         """Holds the lock `name` of this store; says so when another run has it, and waits."""
-        folder = self.root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{name}.lock")
-        try:
-            lock.acquire(timeout=0.1)
-        except Timeout:
-            reporter.say(f"another run is at work on {name}; waiting for it")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+        return held(self.root / ".locks" / f"{name}.lock", name, reporter)
 
     def _folders(self) -> list[Path]:
         parent = self.root / "records"
@@ -118,11 +113,16 @@ class Store:
         path = folder / "result.json"
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
-            schema = result["schema"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BenchError(f"{path} is no record of a run ({type(error).__name__}: {error})") from None
+        except (OSError, ValueError) as error:
+            raise BenchError(f"{path} can't be read ({error}); move {folder} away") from None
+        schema = result.get("schema") if isinstance(result, dict) else None
         if schema != SCHEMA:
             raise BenchError(f"{path} has schema {schema}; this version reads schema {SCHEMA}")
+        missing = [key for key in KEYS if not isinstance(result.get(key), KEYS[key])]
+        if missing or not (folder / "scores.parquet").is_file():
+            raise BenchError(
+                f"{folder} is no whole record: {', '.join(missing) or 'scores.parquet'} missing; move it away"
+            )
         return Record(folder, result)
 
 

@@ -16,7 +16,7 @@ from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.models.prompts import state_names
 from umcl_bench.models.tokens import Tokens, encode, train_tokenizer
-from umcl_bench.spec import Baseline, Recipe
+from umcl_bench.spec import Baseline, Prompt, Recipe
 
 Claims = NDArray[np.float32]
 
@@ -51,14 +51,17 @@ class TrainingRows:
             while len(order) < size:
                 order = np.concatenate([order, rng.permutation(len(self.rows))])
             chosen, order = order[:size], order[size:]
-            yield self._batch(chosen, recipe.baseline.prompt.negative_share, rng)
+            yield self._batch(chosen, recipe.baseline.prompt, rng)
 
-    def _batch(self, chosen: Rows, negative_share: float, rng: Generator) -> Batch:
+    def _batch(self, chosen: Rows, prompt: Prompt, rng: Generator) -> Batch:
         k = self.present.shape[1]
-        drawn = draw_states(self.present[chosen], self.absent[chosen], negative_share, rng)
-        states = np.where(self.has_text[chosen], -1, drawn)
-        one_hot = np.eye(2 * k, dtype=np.float32)[states] * (states >= 0)[:, None]
-        reports = self.present[chosen] * self.has_text[chosen][:, None]
+        present, absent = self.present[chosen], self.absent[chosen]
+        drawn = draw_states(present, absent, prompt.negative_share, rng)
+        labelled = present.any(1) | absent.any(1)
+        prompted = ~self.has_text[chosen] | (labelled & (rng.random(len(chosen)) < prompt.share))
+        states = np.where(prompted, drawn, -1)
+        one_hot = np.eye(2 * k, dtype=np.float32)[states] * prompted[:, None]
+        reports = present * ~prompted[:, None]
         return Batch(chosen, states, reports + one_hot[:, :k], one_hot[:, k:])
 
 

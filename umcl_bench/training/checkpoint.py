@@ -14,21 +14,24 @@ from tokenizers import Tokenizer
 
 from umcl_bench.errors import BenchError
 from umcl_bench.models.dual import TrainedModel, build_encoder
-from umcl_bench.spec import Recipe, digest, to_dict
-from umcl_bench.training.loop import VERSION, LogRow, Trained
+from umcl_bench.spec import METHODS, Recipe, digest, to_dict
+from umcl_bench.training.loop import LogRow, Trained
 
 WEIGHTS, TOKENIZER, FACTS, LOG = "model.safetensors", "tokenizer.json", "checkpoint.json", "log.csv"
 
 
 def checkpoint_digest(recipe: Recipe, fingerprint: str) -> str:
-    """What a checkpoint belongs to: the recipe, the training corpus, and the trainer's version."""
-    return digest([to_dict(recipe, with_docs=False), fingerprint, VERSION])
+    """What a checkpoint belongs to: the recipe, the training corpus, and the versions of the code behind it."""
+    return digest([to_dict(recipe, with_docs=False), fingerprint, METHODS["films"], METHODS["training"]])
 
 
 def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint: str) -> None:
     """Writes weights, tokenizer, log and facts into an empty folder."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.encoder.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
+    try:
+        save_file(state, folder / WEIGHTS)
+    except SafetensorError as error:  # a full disk, too
+        raise BenchError(f"the checkpoint could not be written to {folder.parent}: {error}") from error
     trained.model.tokenizer.save(str(folder / TOKENIZER))
     facts = {
         "digest": checkpoint_digest(recipe, fingerprint),
@@ -54,10 +57,11 @@ def load_checkpoint(
             raise BenchError(f"{folder} belongs to another recipe or corpus; move it away and run again")
         encoder = build_encoder(recipe, tokenizer.get_vocab_size())
         encoder.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+        training = dict(facts["training"])
     except BenchError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        what = str(error).splitlines()[0]
+    except Exception as error:  # tokenizers raises nothing narrower
+        what = (str(error) or type(error).__name__).splitlines()[0]
         raise BenchError(f"the checkpoint {folder} is damaged ({what}); move it away and run again") from error
     encoder = encoder.to(memory_format=torch.channels_last)
-    return TrainedModel(recipe, encoder, tokenizer, device), facts["training"]
+    return TrainedModel(recipe, encoder, tokenizer, device), training

@@ -24,9 +24,6 @@ from umcl_bench.spec import Optim, Recipe
 from umcl_bench.training.augment import augment
 from umcl_bench.training.batches import Batch, TrainingRows, training_rows
 
-VERSION = 1
-"""Part of a checkpoint's digest: raise it whenever the same recipe on the same data would give other weights."""
-
 # Reports go through the text tower in groups of this many, of similar length, padded to a multiple of so many tokens:
 # padding all to the batch's longest wastes half of the tower, and oneDNN compiles bf16 kernels anew for every shape.
 _GROUP = 32
@@ -151,6 +148,7 @@ class _Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), self.optim.clip_norm)
         self.optimiser.step()
+        self.encoder.clamp_scale()
         return loss.detach(), target_statistics(films, texts, objective, self.builder) if with_statistics else None
 
     def _autocast(self) -> AbstractContextManager[None]:
