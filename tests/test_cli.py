@@ -21,8 +21,9 @@ from PIL import Image
 
 from tests.conftest import SMALL_PHANTOM, read_table, write_folder, write_table
 from umcl_bench import cli, spec
-from umcl_bench.data import phantom as phantom_module
+from umcl_bench.data import sources
 from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.phantom import Dials, phantom_corpus
 
 COMMAND = [sys.executable, "-m", "umcl_bench"]
 MAIN_JOB = ["run", "--model", "umcl", "--task", "zeroshot-chexpert"]
@@ -170,6 +171,11 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 # From here on inside this process, with six training steps: the same code, less time.
 
 
+def small_phantom(dials: dict[str, float]) -> sources.Source:
+    corpus = phantom_corpus(dataclasses.replace(SMALL_PHANTOM, dials=Dials(**dials)))
+    return sources.Source(None, corpus, {})
+
+
 @pytest.fixture
 def quick(
     tmp_path: Path, short_budget: spec.Size, monkeypatch: pytest.MonkeyPatch
@@ -177,7 +183,7 @@ def quick(
     """Calls the command line with a small phantom and budget: exit code, standard output, standard error."""
     monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("UMCL_BENCH_STORE", str(tmp_path / "runs"))
-    monkeypatch.setattr(phantom_module, "PhantomSpec", lambda dials: dataclasses.replace(SMALL_PHANTOM, dials=dials))
+    monkeypatch.setattr(sources, "_open_phantom", small_phantom)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         import contextlib

@@ -23,7 +23,7 @@ def test_every_leaf_is_named_like_its_file_and_turns_into_json() -> None:
     ):
         for name in names:
             assert registry.file_of(kind, name).stem.replace("_", "-") == name
-            value = get(name)  # type: ignore[operator]
+            value = get(name)
             json.dumps(to_dict(value))
             assert value.title
 

@@ -105,7 +105,9 @@ class _Plan:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
         from umcl_bench.protocols import zero_shot
         from umcl_bench.training.batches import eligible_rows
+        from umcl_bench.training.loop import pick_device
 
+        pick_device(self.device)
         zero_shot.check(self.task, self.corpus)
         eligible_rows(self.training, self.recipe.baseline)
 

@@ -23,13 +23,14 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, object]:
-    """The commit of this package's own checkout and whether files differ from it; empty where there is none."""
+    """The commit of this package's own checkout and whether its code differs from it; empty where there is none."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return {}
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain"))}
+        code = ("umcl_bench", "baselines", "tasks", "pyproject.toml")
+        return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain", "--", *code))}
     except (OSError, subprocess.SubprocessError):
         return {}
 
