@@ -201,7 +201,7 @@ class _Run:
                     save_checkpoint(part, trained, recipe, fingerprint)
                 model, facts = trained.model, dict(trained.facts)
         self._clock("model", start)
-        model.batch = self.request.eval_batch
+        model.batch, model.reporter = self.request.eval_batch, self.reporter
         return model, facts
 
     def _cores(self) -> AbstractContextManager[None]:

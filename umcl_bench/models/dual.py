@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 
 from umcl_bench.models.prompts import PromptEncoder, tokenise_names
 from umcl_bench.models.towers import ImageEncoder, TextEncoder
+from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 
 Matrix = NDArray[np.float32]
@@ -87,19 +88,30 @@ class TrainedModel:
     """A dual encoder in evaluation mode, in float32, as protocols see it."""
 
     def __init__(
-        self, recipe: Recipe, encoder: DualEncoder, tokenizer: Tokenizer, device: torch.device, batch: int = 64
+        self,
+        recipe: Recipe,
+        encoder: DualEncoder,
+        tokenizer: Tokenizer,
+        device: torch.device,
+        batch: int = 64,
+        reporter: Reporter | None = None,
     ) -> None:
         self.recipe = recipe
         self.encoder = encoder.eval().to(device)
         self.tokenizer = tokenizer
         self.device = device
         self.batch = batch
+        self.reporter = reporter or Reporter(quiet=True)
 
     @torch.inference_mode()
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         """Films (n, s, s) -> (n, d)."""
-        parts = [self._encode_films(films[at : at + self.batch]) for at in range(0, len(films), self.batch)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.recipe.size.dim), np.float32)
+        parts = [np.zeros((0, self.recipe.size.dim), np.float32)]
+        with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
+            for at in range(0, len(films), self.batch):
+                parts.append(self._encode_films(films[at : at + self.batch]))
+                tick(len(parts[-1]))
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Matrix:

@@ -40,10 +40,11 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 
 def check(task: Task, corpus: Corpus) -> Rows:
-    """The rows to score. Raises UsageError, before any training, where the corpus can't serve the task."""
+    """The rows to score: the split's films with a label of at least one of the findings. Raises UsageError, before any training, where the corpus can't serve the task."""
     columns = [corpus.classes.index(name) for name in findings_of(task, corpus)]
     rows = corpus.rows(task.split, task.views)
-    if np.isnan(corpus.labels[rows][:, columns]).all():
+    rows = rows[~np.isnan(corpus.labels[rows][:, columns]).all(axis=1)]
+    if len(rows) == 0:
         raise UsageError(
             f"task {task.name} needs {task.split} films ({task.views} views) with labels of a finding; "
             f"{corpus.source} has none (its labels: {', '.join(corpus.classes) or 'none'})"
