@@ -40,7 +40,10 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 
 def check(task: Task, corpus: Corpus) -> Rows:
-    """The rows to score: the split's films with a label of at least one of the findings. Raises UsageError, before any training, where the corpus can't serve the task."""
+    """The rows to score: the split's films with a label of at least one of the findings.
+
+    Raises UsageError, before any training, where the corpus can't serve the task.
+    """
     columns = [corpus.classes.index(name) for name in findings_of(task, corpus)]
     rows = corpus.rows(task.split, task.views)
     rows = rows[~np.isnan(corpus.labels[rows][:, columns]).all(axis=1)]
