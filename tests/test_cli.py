@@ -343,3 +343,30 @@ def test_a_run_that_is_killed_leaves_nothing_half_written_and_can_be_run_again(t
     done = call(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("*.part"))
+
+
+MY_CLIP = """from umcl_bench.spec import Baseline, Objective
+def targets(films, texts, objective):
+    from umcl_bench.objectives.targets import same_pair, shared_claims
+    return same_pair(films, texts) + {weight} * (shared_claims(films, texts) > 0)
+BASELINE = Baseline(name="my-clip", title="mine", objective=Objective(target=f"{{__name__}}:targets"), uses_labels=True)
+"""
+
+
+def test_a_model_of_ones_own_runs_and_a_changed_function_is_another_run(tmp_path: Path, phantom: Corpus) -> None:
+    """The README's example, with six steps: a plug-in shrinks the budget too."""
+    folder = write_folder(tmp_path / "films", phantom)
+    leaf = tmp_path / "plugins" / "baselines" / "my_clip.py"
+    leaf.parent.mkdir(parents=True)
+    shrink = (
+        "import dataclasses\nfrom umcl_bench import spec\n"
+        "o = dataclasses.replace(spec.TINY.optim, batch=32, films_seen=192)\n"
+        "spec.SIZES['tiny'] = dataclasses.replace(spec.TINY, optim=o)\n"
+    )
+    env = {**environment(tmp_path), "UMCL_BENCH_PLUGINS": str(tmp_path / "plugins")}
+    for weight, records in ((0.5, 1), (0.5, 1), (0.25, 2)):
+        leaf.write_text(shrink + MY_CLIP.format(weight=weight))
+        command = [*COMMAND, "run", "--model", "my-clip", "--task", "zeroshot", "--data", str(folder)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(list((tmp_path / "runs/records").iterdir())) == records

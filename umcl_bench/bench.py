@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import hashlib
+import importlib.util
 import os
 import shlex
 import time
@@ -117,11 +119,20 @@ def _safe(name: str) -> str:
 
 
 def _plan(request: Request, baseline: Baseline, task: Task, source: Source, store: Store) -> _Plan:
-    recipe = Recipe(baseline, SIZES[request.size], seed=request.seed)
+    recipe = Recipe(baseline, SIZES[request.size], seed=request.seed, code=_code_of(baseline.objective.target))
     plan = _Plan(recipe, task, source, source.training(), source.dataset(task.dataset), request.device)
     while request.again and store.find(plan.id) is not None:
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, repeat=plan.recipe.repeat + 1))
     return plan
+
+
+def _code_of(target: str) -> str:
+    """The digest of the module that 'package.module:function' names; '' for a built-in builder."""
+    module = target.partition(":")[0] if ":" in target else ""
+    found = importlib.util.find_spec(module) if module else None
+    if found is None or found.origin is None:
+        return ""
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]
 
 
 class _Run:

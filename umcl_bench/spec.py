@@ -282,12 +282,17 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that training needs besides the data: two equal recipes on equal data give equal weights on one machine."""
+    """All that training needs besides the data: two equal recipes on equal data give equal weights on one machine.
+
+    `code` is the digest of the file that holds a target builder of the user's own, '' for a built-in one: a changed
+    function is another recipe.
+    """
 
     baseline: Baseline
     size: Size
     seed: int = 0
     setting: Literal["controlled"] = "controlled"
+    code: str = ""
     repeat: int = 0  # 0, or the how-manieth time the same run was asked for again
 
 

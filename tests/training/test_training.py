@@ -45,6 +45,17 @@ def test_each_model_takes_its_rows(phantom: Corpus) -> None:
         training_rows(bare, recipe_of("clip", TINY))
 
 
+def test_a_row_that_teaches_nothing_is_left_out(phantom: Corpus) -> None:
+    labels = phantom.labels.copy()
+    labels[0] = np.nan
+    labels[0, phantom.classes.index("No Finding")] = 0
+    reports = phantom.reports.copy()
+    reports[0] = None
+    poor = dataclasses.replace(phantom, labels=labels, reports=reports)
+    assert 0 not in training_rows(poor, recipe_of("umcl", TINY)).rows
+    assert 0 in training_rows(phantom, recipe_of("umcl", TINY)).rows
+
+
 def test_both_models_get_the_same_vocabulary(phantom: Corpus) -> None:
     pieces = [training_rows(phantom, recipe_of(m, TINY)).tokenizer.get_vocab() for m in ("umcl", "clip")]
     assert pieces[0] == pieces[1]

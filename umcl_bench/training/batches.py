@@ -79,10 +79,15 @@ def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Gen
 
 
 def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
-    """The train split's rows of the kinds that the model takes. Raises UsageError where there are none."""
+    """The train split's rows of the kinds that the model takes. Raises UsageError where there are none.
+
+    A row that has neither a report nor a claim (it is only known not to be 'No Finding') teaches nothing: left out.
+    """
     train = corpus.rows("train")
     kinds = corpus.kinds()[train]
-    rows = train[np.isin(kinds.astype(str), baseline.rows)]
+    taken = np.isin(kinds.astype(str), baseline.rows)
+    silent = (kinds == "image-label") & ~np.concatenate(claims(corpus, train), axis=1).any(axis=1)
+    rows: Rows = train[taken & ~silent]
     if len(rows) == 0:
         raise UsageError(
             f"{baseline.name} learns from rows of the kinds {', '.join(baseline.rows)}; the training split of "
