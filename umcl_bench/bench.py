@@ -302,6 +302,12 @@ def _warnings(metrics: dict[str, Any], headline: str, leaks: dict[str, Any], tra
         found.append(
             f"fewer than 10 positive or negative films: {', '.join(few)}; the figure is no more than a sign of life"
         )
+    macro = metrics[headline]["macro"]
+    if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
+        found.append(
+            f"no interval for the macro {headline}: {macro['undefined']:.0%} of the resamples of patients lack a finding's "
+            "positives or negatives"
+        )
     patients, films = leaks["patients_in_both"], leaks["identical_films"]
     if patients or films:
         found.append(f"leak: {patients} patients and {films} identical films are in training and test")
