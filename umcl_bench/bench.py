@@ -304,10 +304,8 @@ def _warnings(metrics: dict[str, Any], headline: str, leaks: dict[str, Any], tra
         )
     macro = metrics[headline]["macro"]
     if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
-        found.append(
-            f"no interval for the macro {headline}: {macro['undefined']:.0%} of the resamples of patients lack a finding's "
-            "positives or negatives"
-        )
+        share = f"{macro['undefined']:.0%}"
+        found.append(f"no interval for the macro {headline}: in {share} of the resamples a finding has one side only")
     patients, films = leaks["patients_in_both"], leaks["identical_films"]
     if patients or films:
         found.append(f"leak: {patients} patients and {films} identical films are in training and test")
