@@ -173,7 +173,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def small_phantom(dials: dict[str, float]) -> sources.Source:
     corpus = phantom_corpus(dataclasses.replace(SMALL_PHANTOM, dials=Dials(**dials)))
-    return sources.Source(None, corpus, {})
+    return sources.Source(None, {"phantom": lambda: corpus})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.conftest import REAL_DATA
 from umcl_bench import spec
 from umcl_bench.bench import Request, run
 from umcl_bench.data.corpus import count_kinds
-from umcl_bench.data.folder import read_folder
+from umcl_bench.data.readers.folder import read_folder
 from umcl_bench.errors import UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import tables, to_markdown

@@ -58,7 +58,7 @@ def test_a_leaf_imports_only_the_spec_at_its_top(path: Path) -> None:
 
 def test_packages_are_the_folders_on_disk() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    inner = {f"umcl_bench.{p.parent.name}" for p in (ROOT / "umcl_bench").glob("*/__init__.py")}
+    inner = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "umcl_bench").glob("*/**/__init__.py")}
     mapped = {"umcl_bench.baselines": "baselines", "umcl_bench.tasks": "tasks"}
     assert set(settings["packages"]) == {"umcl_bench", *inner, *mapped}
     assert settings["package-dir"] == mapped

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus, Rows
-from umcl_bench.data.sources import Source, open_source
+from umcl_bench.data.readers import DEFAULTS, ReadOptions
+from umcl_bench.data.sources import Source, chosen_options, open_source
 from umcl_bench.errors import unknown_name
 from umcl_bench.locks import held, machine_lock
 from umcl_bench.progress import Reporter
@@ -47,7 +48,8 @@ class Request:
     size: str = "tiny"
     seed: int = 0
     dials: dict[str, float] = field(default_factory=dict)
-    unnamed: Any = ""
+    options: ReadOptions = DEFAULTS
+    train_on: tuple[str, ...] = ()
     again: bool = False
     device: str = "auto"
     workers: int = 0
@@ -62,7 +64,7 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
     if request.size not in SIZES:
         raise unknown_name("size", request.size, SIZES)
     baseline, task = get_baseline(request.model), get_task(request.task)
-    source = open_source(request.data, dials=request.dials, unnamed=request.unnamed)
+    source = open_source(request.data, dials=request.dials, options=request.options, train_on=request.train_on)
     for note in source.corpus.notes:
         reporter.say(f"note: {note}")
     plan = _plan(request, baseline, task, source, store)
@@ -322,6 +324,7 @@ def command(request: Request) -> str:
     words += ["--size", request.size] if request.size != "tiny" else []
     words += ["--seed", str(request.seed)] if request.seed else []
     words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
-    words += ["--unnamed", request.unnamed] if request.unnamed else []
+    words += [w for name, value in chosen_options(request.options).items() for w in (f"--{name}", value)]
+    words += ["--train-on", ",".join(request.train_on)] if request.train_on else []
     words += ["--device", request.device] if request.device != "auto" else []
     return shlex.join(words)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from umcl_bench.errors import BenchError, Stopped, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from umcl_bench.data.readers import ReadOptions
 
 app = typer.Typer(
     name="umcl-bench",
@@ -30,6 +33,16 @@ Dials = Annotated[
 ]
 Unnamed = Annotated[
     str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")
+]
+Uncertain = Annotated[
+    str, typer.Option(help="What an uncertain label counts as: ones, zeros, ignore, gloria (by finding) or soft (0.7).")
+]
+SectionOption = Annotated[
+    str, typer.Option(help="The text of a report: findings+impression, impression, findings, longest or report (all).")
+]
+Votes = Annotated[str, typer.Option(help="Several readers of one film: majority or any.")]
+TrainOn = Annotated[
+    str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. [all that --data holds]")
 ]
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
@@ -52,6 +65,10 @@ def run(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
     dial: Dials = None,
     unnamed: Unnamed = "",
+    uncertain: Uncertain = "",
+    section: SectionOption = "findings+impression",
+    votes: Votes = "majority",
+    train_on: TrainOn = "",
     again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
     store: StoreOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -75,7 +92,8 @@ def run(
         size=size,
         seed=seed,
         dials=_parse_dials(dial),
-        unnamed=_parse_unnamed(unnamed),
+        options=_read_options(unnamed, uncertain, section, votes),
+        train_on=tuple(name.strip() for name in train_on.split(",") if name.strip()),
         again=again,
         device=device,
         workers=workers,
@@ -206,10 +224,21 @@ def _parse_dials(given: list[str] | None) -> dict[str, float]:
     return dials
 
 
-def _parse_unnamed(given: str) -> str:
-    if given not in ("", "unknown", "negative"):
-        raise unknown_name("policy for unnamed findings", given, ("unknown", "negative"))
-    return given
+def _read_options(unnamed: str, uncertain: str, section: str, votes: str) -> ReadOptions:
+    from umcl_bench.data.policies import UNCERTAIN
+    from umcl_bench.data.readers import ReadOptions
+    from umcl_bench.data.readers.base import SECTIONS
+
+    allowed: dict[str, tuple[str, tuple[str, ...]]] = {
+        "policy for unnamed findings": (unnamed, ("", "unknown", "negative")),
+        "policy for uncertain findings": (uncertain, ("", *UNCERTAIN)),
+        "section of a report": (section, SECTIONS),
+        "rule for votes": (votes, ("majority", "any")),
+    }
+    for what, (given, choices) in allowed.items():
+        if given not in choices:
+            raise unknown_name(what, given, filter(None, choices))
+    return ReadOptions(unnamed, uncertain, section, votes)  # type: ignore[arg-type]
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:

@@ -84,6 +84,25 @@ def _check_evidence(value: Any, evidence: tuple[Evidence, ...]) -> None:
 
 
 @dataclass(frozen=True)
+class Geometry:
+    """How a film becomes a square of `size` pixels (protocols that were published differ in nothing but this).
+
+    The `longest` or `shortest` side goes to `resize` pixels (0: to `size`), or both do ('stretch'); what is not square
+    is padded with zeros ('longest'). Then the centre of `size` is cut out ('crop'), or all is resized again ('resize').
+    """
+
+    fit: Literal["longest", "shortest", "stretch"] = "longest"
+    resize: int = 0
+    then: Literal["crop", "resize"] = "crop"
+    filter: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
+    second_filter: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
+
+
+PAD = Geometry()
+"""Longest side to `size`, zero-padded to a square: nothing is cut off, and the aspect ratio stays."""
+
+
+@dataclass(frozen=True)
 class ImageTower:
     """A timm architecture and the pixels that it sees."""
 
@@ -92,7 +111,7 @@ class ImageTower:
     options: tuple[tuple[str, Any], ...] = ()
     mean: float = 0.5
     std: float = 0.25
-    geometry: Literal["pad"] = "pad"  # longest side to `size`, zero-padded to a square (GLoRIA, MGCA)
+    geometry: Geometry = PAD
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tests.conftest import unit_rows
 from umcl_bench.data.cache import cached_images
 from umcl_bench.data.images import FilePixels
 from umcl_bench.data.phantom import PhantomSpec, all_studies
-from umcl_bench.data.phantom_render import draw_film
+from umcl_bench.data.phantom.render import draw_film
 from umcl_bench.metrics.classification import auroc
 from umcl_bench.objectives.contrastive import contrastive_loss
 from umcl_bench.objectives.targets import Side, get_builder
@@ -47,7 +47,7 @@ def test_cache_against_plain_decoding(benchmark: BenchmarkFixture, tmp_path: Pat
     paths = [tmp_path / f"{i}.jpg" for i in range(200)]
     for path in paths:
         Image.fromarray(rng.integers(0, 255, (256, 256), dtype=np.uint8)).save(path, quality=90)
-    pixels = FilePixels(tmp_path, tuple(p.name for p in paths), "fixed")
+    pixels = FilePixels(tmp_path, tuple(p.name for p in paths), known_by="sizes")
     counter = iter(range(10**6))
 
     def build() -> None:

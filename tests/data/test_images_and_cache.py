@@ -11,8 +11,8 @@ from PIL import Image
 from umcl_bench.data import cache
 from umcl_bench.data.cache import cached_images
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.data.folder import read_folder
 from umcl_bench.data.images import read_film
+from umcl_bench.data.readers.folder import read_folder
 from umcl_bench.errors import BenchError, DataError
 from umcl_bench.progress import Reporter
 

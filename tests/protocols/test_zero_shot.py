@@ -78,16 +78,16 @@ def test_all_findings_but_no_finding_where_the_task_names_none(phantom: Corpus) 
 
 
 def test_a_corpus_that_lacks_the_labels_is_refused_before_any_work(phantom: Corpus) -> None:
-    poor = dataclasses.replace(phantom, classes=("Edema",), labels=phantom.labels[:, :1])
+    poor = dataclasses.replace(phantom, classes=("Edema",), stated=phantom.labels[:, :1])
     with pytest.raises(UsageError, match=r"needs labels for .*; phantom lacks Atelectasis, Cardiomegaly"):
         zero_shot.check(TASK, poor)
     elsewhere = phantom.labels.copy()
     elsewhere[:, [phantom.classes.index(name) for name in COMPETITION]] = np.nan
     with pytest.raises(UsageError, match="needs test films"):
-        zero_shot.check(TASK, dataclasses.replace(phantom, labels=elsewhere))
-    lone = dataclasses.replace(phantom, classes=("No Finding",), labels=phantom.labels[:, :1])
+        zero_shot.check(TASK, dataclasses.replace(phantom, stated=elsewhere))
+    lone = dataclasses.replace(phantom, classes=("No Finding",), stated=phantom.labels[:, :1])
     with pytest.raises(UsageError, match="needs test films"):
         zero_shot.check(registry.get_task("zeroshot"), lone)
-    blank = dataclasses.replace(phantom, labels=np.full_like(phantom.labels, np.nan))
+    blank = dataclasses.replace(phantom, stated=np.full_like(phantom.labels, np.nan))
     with pytest.raises(UsageError, match=r"needs test films .* with labels"):
         zero_shot.check(TASK, blank)

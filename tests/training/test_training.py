@@ -51,7 +51,7 @@ def test_a_row_that_teaches_nothing_is_left_out(phantom: Corpus) -> None:
     labels[0, phantom.classes.index("No Finding")] = 0
     reports = phantom.reports.copy()
     reports[0] = None
-    poor = dataclasses.replace(phantom, labels=labels, reports=reports)
+    poor = dataclasses.replace(phantom, stated=labels, reports=reports)
     assert 0 not in training_rows(poor, recipe_of("umcl", TINY)).rows
     assert 0 in training_rows(phantom, recipe_of("umcl", TINY)).rows
 
@@ -65,7 +65,7 @@ def test_nothing_of_val_or_test_is_learned_from(phantom: Corpus) -> None:
     data = training_rows(phantom, recipe_of("umcl", TINY))
     assert set(phantom.splits[data.rows]) == {"train"}
     other = np.where(phantom.splits == "train", phantom.reports, "zzz qqq zzz qqq")
-    changed = dataclasses.replace(phantom, reports=other, labels=phantom.labels.copy())
+    changed = dataclasses.replace(phantom, reports=other, stated=phantom.labels.copy())
     changed.labels[phantom.splits != "train"] = 1
     assert training_rows(changed, recipe_of("umcl", TINY)).tokenizer.get_vocab() == data.tokenizer.get_vocab()
 

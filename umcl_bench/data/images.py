@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from umcl_bench.errors import DataError
+from umcl_bench.spec import PAD, Geometry
 
 FORMATS = ("PNG", "JPEG")
 MAX_PIXELS = 80_000_000
@@ -22,19 +26,31 @@ _EDGE_BYTES = 16_384
 
 @dataclass(frozen=True)
 class FilePixels:
-    """Films in files below `root`; `paths` are checked by `safe_path` when the source is read. '' is no film."""
+    """Films in files below `root`, '' for a row without one. `nearest` is for masks: no new grey values.
+
+    `known_by` is what the fingerprint rests on: the files' 'content' (their beginning and end), or, for a release that
+    never changes and may have 400,000 films, their 'sizes'.
+    """
 
     root: Path
     paths: tuple[str, ...]
-    fingerprint: str
-    nearest: bool = False  # masks: no new grey values
+    nearest: bool = False
+    known_by: Literal["content", "sizes"] = "content"
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def read(self, row: int, size: int) -> NDArray[np.uint8]:
-        """Film `row`: grey, longest side to `size` by antialiased bilinear resampling, zero-padded to a square."""
-        return read_film(self.root / self.paths[row], f"row {row + 1}", size, nearest=self.nearest)
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits over paths and `known_by`."""
+        by = files_fingerprint if self.known_by == "content" else sizes_fingerprint
+        return by(self.root, self.paths)
+
+    def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
+        """Film `row`, grey. Raises DataError naming the row and the file."""
+        where = f"row {row + 1}"
+        path = safe_path(self.root, self.paths[row], where)
+        return read_film(path, where, size, nearest=self.nearest)
 
 
 def safe_path(root: Path, relative: str, where: str) -> Path:
@@ -53,7 +69,19 @@ def safe_path(root: Path, relative: str, where: str) -> Path:
     return path
 
 
-def files_fingerprint(root: Path, paths: list[str]) -> str:
+def sizes_fingerprint(root: Path, paths: Sequence[str]) -> str:
+    """A hash over each file's path and length; a file that is not there has length -1."""
+    total = hashlib.sha256()
+    for relative in paths:
+        try:
+            length = (root / relative).stat().st_size if relative else 0
+        except OSError:
+            length = -1
+        total.update(f"{relative}\0{length}\0".encode())
+    return total.hexdigest()[:16]
+
+
+def files_fingerprint(root: Path, paths: Sequence[str]) -> str:
     """A hash over each file's path, length, first and last 16 KiB (whole files would cost hours at 100,000 films)."""
     total = hashlib.sha256()
     for relative in paths:

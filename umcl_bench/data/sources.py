@@ -1,62 +1,117 @@
-"""Where corpora come from: the embedded phantom, or a folder with a metadata.csv."""
+"""Where corpora come from: the embedded phantom, official releases that are recognised, or a folder with a table."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from umcl_bench.data.corpus import Corpus, LabelPolicy
+from umcl_bench.data.corpus import Corpus, join
+from umcl_bench.data.readers import DEFAULTS, ReadOptions, get_reader, list_readers, recognise
 from umcl_bench.errors import UsageError, unknown_name
 
 PHANTOM = "phantom"
-PLAYED = ("chexpert",)
-"""Datasets that the phantom plays: each is the phantom's own splits with that dataset's fields."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A training corpus and the corpora of tasks. `given` is what the user typed for --data, None for the phantom."""
+    """What --data names: one or more datasets, read when they are asked for.
+
+    `given` is what the user typed, None for the phantom; `options` are his choices, as --options of the command line.
+    `own` is a folder with a metadata.csv: it serves every dataset whose fields it has, with its own splits.
+    """
 
     given: str | None
-    corpus: Corpus
-    options: dict[str, str]
+    openers: Mapping[str, Callable[[], Corpus]]
+    own: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    train_on: tuple[str, ...] = ()
+    _read: dict[str, Corpus] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return self.corpus.source
+        return "+".join(self.openers) if not self.own else self.dataset("").source
+
+    @property
+    def corpus(self) -> Corpus:
+        """All datasets of the source as one corpus."""
+        return self._joined(tuple(self.openers))
 
     def training(self) -> Corpus:
-        """The corpus whose train split models learn from."""
-        return self.corpus
+        """The corpus whose train split models learn from: the datasets of --train-on, or all of the source."""
+        return self._joined(self.train_on or tuple(self.openers))
 
     def dataset(self, name: str) -> Corpus:
-        """The corpus that plays the dataset `name`; '' is whatever the source has.
+        """The corpus of the dataset 'name' or 'name@split'; '' is whatever the source has.
 
-        A folder with a metadata.csv serves every dataset; the protocol checks that it has the fields. Raises
-        UsageError where the phantom does not play `name`.
+        Raises UsageError, saying what was looked for and where to get it, where the source lacks it.
         """
-        if self.corpus.kind == "phantom" and name and name not in PLAYED:
-            raise UsageError(f"the phantom does not play the dataset {name!r}; it plays: {', '.join(PLAYED)}")
-        return self.corpus
+        if not name or self.own:
+            return self.corpus
+        base = name.partition("@")[0]
+        if self.given is None:
+            return self._played(name)
+        if base not in self.openers:
+            raise _lacks(base, self)
+        return self._one(base)
+
+    def _played(self, name: str) -> Corpus:
+        if name != "chexpert":
+            raise UsageError(f"the phantom does not play the dataset {name!r}; it plays: chexpert")
+        return self._one(PHANTOM)
+
+    def _joined(self, names: tuple[str, ...]) -> Corpus:
+        key = "+".join(names)
+        if key not in self._read:
+            self._read[key] = join([self._one(name) for name in names])
+        return self._read[key]
+
+    def _one(self, name: str) -> Corpus:
+        if name not in self._read:
+            self._read[name] = self.openers[name]()
+        return self._read[name]
+
+
+def _lacks(dataset: str, source: Source) -> UsageError:
+    has = f"--data {source.given} holds {', '.join(source.openers)}"
+    if dataset not in list_readers():
+        return unknown_name("dataset", dataset, [*source.openers, *list_readers()])
+    reader = get_reader(dataset)
+    return UsageError(f"{has}; this needs {dataset}: looked for {reader.looked_for}. {reader.get_it}")
 
 
 def open_source(
-    given: str | None = None, *, dials: dict[str, float] | None = None, unnamed: Literal["", "unknown", "negative"] = ""
+    given: str | None = None,
+    *,
+    dials: dict[str, float] | None = None,
+    options: ReadOptions = DEFAULTS,
+    train_on: Sequence[str] = (),
 ) -> Source:
     """The source that --data names: nothing or 'phantom', or a folder. Raises UsageError or DataError."""
     if given == "":
         raise UsageError("--data is empty; name a folder, or leave the option out for the phantom")
+    chosen = chosen_options(options)
     if given is None or (given == PHANTOM and not Path(given).is_dir()):
-        if unnamed:
-            raise UsageError("--unnamed is about folders; the phantom's labels are exhaustive")
+        if chosen or train_on:
+            raise UsageError(f"--{next(iter(chosen), 'train-on')} is about folders; the phantom's labels are complete")
         return _open_phantom(dials or {})
     if dials:
         raise UsageError(f"dials belong to the phantom; {given!r} is a folder of films")
-    policy = LabelPolicy(unnamed=unnamed) if unnamed else None
-    return Source(given, _open_folder(given, policy), {"unnamed": unnamed} if unnamed else {})
+    source = _open_folder(given, options, chosen)
+    for name in train_on:
+        if name not in source.openers:
+            raise unknown_name(f"dataset of {given}", name, source.openers)
+    return dataclasses.replace(source, train_on=tuple(train_on))
+
+
+def chosen_options(options: ReadOptions) -> dict[str, str]:
+    """The choices that are not the default, by the option's name."""
+    plain = dataclasses.asdict(DEFAULTS)
+    return {name: value for name, value in dataclasses.asdict(options).items() if value != plain[name]}
 
 
 def dial_names() -> tuple[str, ...]:
@@ -76,19 +131,24 @@ def _open_phantom(dials: dict[str, Any]) -> Source:
         spec = PhantomSpec(dials=Dials(**dials))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return Source(None, phantom_corpus(spec), {f"dial {k}": repr(v) for k, v in dials.items()})
+    named = {f"dial {k}": repr(v) for k, v in dials.items()}
+    return Source(None, {PHANTOM: lambda: phantom_corpus(spec)}, options=named)
 
 
-def _open_folder(given: str, policy: LabelPolicy | None) -> Corpus:
-    from umcl_bench.data.folder import TABLE, read_folder
+def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str]) -> Source:
+    from umcl_bench.data.readers.folder import TABLE, read_folder
 
     root = Path(given)
     if not root.is_dir():
         raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
-    if not (root / TABLE).is_file():
-        found = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
+    if (root / TABLE).is_file():
+        return Source(given, {root.resolve().name: lambda: read_folder(root, options)}, own=True, options=chosen)
+    found = recognise(root)
+    if not found:
+        seen = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
         raise UsageError(
             f"--data {given} is not a source: looked for {TABLE} (columns image, patient_id, split, and labels or "
-            f"report) and found {found}"
+            f"report) and for the official releases of {', '.join(list_readers())}; found {seen}"
         )
-    return read_folder(root, policy)
+    openers = {f.reader.name: functools.partial(f.reader.read, f.root, options) for f in found}
+    return Source(given, openers, options=chosen)

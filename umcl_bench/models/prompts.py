@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from umcl_bench.models.tokens import encode
+from umcl_bench.data.tokens import encode
 from umcl_bench.models.towers import TextEncoder
 from umcl_bench.spec import Prompt
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from umcl_bench.models.tokens import PAD
+from umcl_bench.data.tokens import PAD
 from umcl_bench.spec import ImageTower, TextTower
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
+from umcl_bench.data.tokens import Tokens, encode, train_tokenizer
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.models.prompts import state_names
-from umcl_bench.models.tokens import Tokens, encode, train_tokenizer
 from umcl_bench.spec import Baseline, Prompt, Recipe
 
 Claims = NDArray[np.float32]

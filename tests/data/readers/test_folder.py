@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import read_table, write_table
-from umcl_bench.data.corpus import LabelPolicy, count_kinds
-from umcl_bench.data.folder import label_matrix, read_folder
+from umcl_bench.data.corpus import count_kinds
+from umcl_bench.data.policies import LabelPolicy
+from umcl_bench.data.readers import ReadOptions
+from umcl_bench.data.readers.folder import read_folder, stated_labels
 from umcl_bench.data.sources import open_source
 from umcl_bench.data.vocabulary import CHEXPERT, KNOWN, NO_FINDING, canonical, ordered
 from umcl_bench.errors import DataError, UsageError
@@ -38,17 +40,17 @@ def test_what_no_label_means() -> None:
     names = [("Edema",), (NO_FINDING,), (), ("Edema", device), (NO_FINDING, device), (device,)]
     classes = (NO_FINDING, "Edema", device)
     nan = np.nan
-    unknown = label_matrix(names, classes, LabelPolicy("unknown"))
+    unknown = LabelPolicy("unknown").apply(stated_labels(names, classes), classes)
     rows = [[0, 1, nan], [1, 0, 0], [nan, nan, nan], [0, 1, 1], [1, 0, 1], [nan, nan, 1]]
     np.testing.assert_array_equal(unknown, rows)
-    negative = label_matrix(names, classes, LabelPolicy("negative"))
+    negative = LabelPolicy("negative").apply(stated_labels(names, classes), classes)
     np.testing.assert_array_equal(negative, [[0, 1, 0], [1, 0, 0], [nan, nan, nan], [0, 1, 1], [1, 0, 1], [0, 0, 1]])
 
 
 @given(st.lists(st.lists(st.sampled_from(CHEXPERT), unique=True, max_size=4).map(tuple), min_size=1, max_size=8))
 def test_a_named_finding_is_1_and_an_empty_cell_is_unknown_under_every_policy(names: list[tuple[str, ...]]) -> None:
     classes = ordered({n for row in names for n in row})
-    one, other = (label_matrix(names, classes, LabelPolicy(p)) for p in ("unknown", "negative"))
+    one, other = (LabelPolicy(p).apply(stated_labels(names, classes), classes) for p in ("unknown", "negative"))
     for row, named in enumerate(names):
         assert {c for c, v in zip(classes, one[row], strict=True) if v == 1} == set(named)
         assert {c for c, v in zip(classes, other[row], strict=True) if v == 1} == set(named)
@@ -65,7 +67,7 @@ def test_the_policy_comes_from_the_source_or_the_command_line_and_is_in_the_fing
     (folder / "source.toml").write_text('name = "ours"\nexhaustive = true\n')
     second = open_source(str(folder)).corpus
     assert (second.source, second.policy.unnamed) == ("ours", "negative")
-    third = open_source(str(folder), unnamed="unknown").corpus
+    third = open_source(str(folder), options=ReadOptions(unnamed="unknown")).corpus
     assert third.policy.unnamed == "unknown"
     assert first.fingerprint == third.fingerprint != second.fingerprint
 

@@ -10,8 +10,8 @@ import pytest
 
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.phantom import Dials, PhantomSpec, all_studies, draw_patient, phantom_corpus
-from umcl_bench.data.phantom_render import draw_film, draw_mask
-from umcl_bench.data.phantom_reports import NAMES, SYNONYMS
+from umcl_bench.data.phantom.render import draw_film, draw_mask
+from umcl_bench.data.phantom.reports import NAMES, SYNONYMS
 from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
 
 SPEC = PhantomSpec(train=300, val=10, test=200)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from umcl_bench.data.phantom import Anatomy, Lesion, Study
+from umcl_bench.data.phantom.studies import Anatomy, Lesion, Study
 
 Field = NDArray[Any]
 FOCAL = ("Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion", "Atelectasis", "Pleural Effusion", "Pneumothorax")

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Box, Corpus, LabelPolicy
+from umcl_bench.data.corpus import Box, Corpus
+from umcl_bench.data.policies import LabelPolicy
 from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING, NO_PATHOLOGY
+from umcl_bench.spec import PAD, Geometry
 
 VERSION = 1
 """Part of the fingerprint: raise it whenever a film, a label or a report changes."""
@@ -294,9 +296,9 @@ class PhantomPixels:
     def __len__(self) -> int:
         return self.spec.train + self.spec.val + self.spec.test
 
-    def read(self, row: int, size: int) -> NDArray[np.uint8]:
+    def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
         """Film or mask `row` as (size, size)."""
-        from umcl_bench.data.phantom_render import draw_film, draw_mask
+        from umcl_bench.data.phantom.render import draw_film, draw_mask
 
         study = all_studies(self.spec)[row][2]
         return draw_mask(study, size) if self.masks else draw_film(study, size)
@@ -304,7 +306,7 @@ class PhantomPixels:
 
 def phantom_corpus(spec: PhantomSpec) -> Corpus:
     """The phantom as one joined corpus: reports and labels in train, labels only for a share of its patients."""
-    from umcl_bench.data.phantom_reports import write_report
+    from umcl_bench.data.phantom.reports import write_report
 
     rows = all_studies(spec)
     studies = [study for _, _, study in rows]
@@ -323,13 +325,13 @@ def phantom_corpus(spec: PhantomSpec) -> Corpus:
         kind="phantom",
         dataset="phantom",
         classes=CHEXPERT,
-        policy=LabelPolicy(unnamed="negative"),
+        policy=LabelPolicy(unnamed="stated"),
         ids=np.array(ids, dtype=object),
         patients=np.array([s.patient for s in studies], dtype=object),
         splits=splits,
         views=np.array([s.view for s in studies], dtype=object),
         reports=np.array(reports, dtype=object),
-        labels=np.where(flipped, 1 - labels, labels),
+        stated=np.where(flipped, 1 - labels, labels),
         pixels=PhantomPixels(spec),
         prior=np.array([row_of[f"{s.patient}-{s.number - 1}"] if s.number else -1 for s in studies], dtype=np.int64),
         masks=PhantomPixels(spec, masks=True),

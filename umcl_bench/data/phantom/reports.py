@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from umcl_bench.data.phantom import DEVICES, Lesion, Study
+from umcl_bench.data.phantom.studies import DEVICES, Lesion, Study
 from umcl_bench.data.vocabulary import NO_PATHOLOGY
 
 SYNONYMS = {

@@ -1,0 +1,184 @@
+"""Reading tables strictly: csv and text lists, plain, gzipped or zipped. Every cell is stripped text.
+
+pandas would fill rows that are too short, shift those that are too long and turn an id into a number; here such a row
+is one error that names the file and the line.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from umcl_bench.errors import DataError
+
+MAX_BYTES = 2_000_000_000
+"""A packed table may not say that it unpacks to more."""
+
+_NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text of one length, and the line of the file that each row stands on (its last)."""
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, name: str) -> list[str]:
+        return self.columns[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def array(self, name: str) -> NDArray[np.object_]:
+        """A column as an object array (n,)."""
+        out = np.empty(len(self), dtype=object)
+        out[:] = self.columns[name]
+        return out
+
+    def where(self, row: int) -> str:
+        """'FILE, line N' of a row."""
+        return f"{self.path}, line {self.lines[row]}"
+
+    def need_ids(self, name: str, *, unique: bool = True) -> None:
+        """Raises DataError where an id of the column is empty (or 'nan'), or is there twice."""
+        first: dict[str, int] = {}
+        for row, value in enumerate(self.columns[name]):
+            if value.casefold() in _NOTHING:
+                raise DataError(f"{self.where(row)}: {name} is {value!r}; every row needs one")
+            if unique and first.setdefault(value, row) != row:
+                raise DataError(
+                    f"{self.where(row)}: {name} {value!r} is also on line {self.lines[first[value]]}; remove one"
+                )
+
+    def numbers(self, name: str, *, low: float, high: float) -> NDArray[np.float64]:
+        """A column as floats (n,), NaN where the cell is empty. Raises DataError for anything else, by its line."""
+        out = np.full(len(self), np.nan)
+        for row, cell in enumerate(self.columns[name]):
+            if not cell:
+                continue
+            try:
+                out[row] = float(cell)
+            except ValueError:
+                raise DataError(f"{self.where(row)}: {name} is {cell!r}, which is no number") from None
+            if not low <= out[row] <= high:
+                raise DataError(f"{self.where(row)}: {name} is {cell}; it must lie between {low:g} and {high:g}")
+        return out
+
+    def choices(self, name: str, values: dict[str, float]) -> NDArray[np.float32]:
+        """A column as floats (n,) by an explicit table of what its cells may be. Raises DataError for others."""
+        try:
+            return np.fromiter(map(values.__getitem__, self.columns[name]), np.float32, len(self))
+        except KeyError:
+            row, cell = next((r, c) for r, c in enumerate(self.columns[name]) if c not in values)
+            allowed = ", ".join(repr(v) for v in values)
+            raise DataError(f"{self.where(row)}: {name} is {cell!r}; it may be one of {allowed}") from None
+
+
+def read_table(
+    path: Path, needs: Sequence[str] = (), *, delimiter: str = ",", header: Sequence[str] | None = None
+) -> Table:
+    """The table at `path` (also .gz, or the only member of a .zip), with the columns that `needs` names.
+
+    A byte-order mark, CRLF, quoted commas, spaces around cells and empty lines are understood; columns without a name
+    are dropped, and may be missing at a row's end. `header` names those of a file that has none. Raises DataError.
+    """
+    with open_text(path) as file:
+        try:
+            reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=delimiter)
+            names = list(header) if header is not None else [name.strip() for name in next(reader, [])]
+            rows, lines = _rows(reader, path, names)
+        except csv.Error as error:
+            raise DataError(f"{path} can't be read as comma-separated values: {error}") from None
+    named = [name for name in names if name]
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]!r} {named.count(twice[0])} times; rename or remove one")
+    missing = [name for name in needs if name not in named]
+    if missing:
+        raise DataError(f"{path} lacks the column {', '.join(missing)}; found: {', '.join(named) or 'nothing'}")
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return Table(path, {n: [c.strip() for c in cells] for n, cells in zip(names, columns, strict=True) if n}, lines)
+
+
+def _rows(reader: Iterator[list[str]], path: Path, names: list[str]) -> tuple[list[list[str]], list[int]]:
+    rows, lines = [], []
+    width = len(names)
+    unnamed = next((i for i, name in enumerate(reversed(names)) if name), 0)  # nameless columns at the end
+    for row in reader:
+        line: int = reader.line_num  # type: ignore[attr-defined]
+        if width - unnamed <= len(row) < width:
+            row = row + [""] * (width - len(row))
+        if row and len(row) != width:
+            raise DataError(f"{path}, line {line}: {len(row)} fields; the header has {width}")
+        if row and any(row):
+            rows.append(row)
+            lines.append(line)
+    return rows, lines
+
+
+def header_of(path: Path) -> list[str]:
+    """The names in a table's first line; [] where there is none or the file can't be read as text."""
+    try:
+        with open_text(path) as file:
+            return [name.strip() for name in next(csv.reader([file.readline(65_536)]), [])]
+    except (DataError, OSError, csv.Error):
+        return []
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """`path` as UTF-8 text, unpacked where it is .gz or .zip. Raises DataError for what is cut short or not text."""
+    try:
+        with _open_bytes(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} can't be unpacked ({error}); it may be cut short: get it again") from None
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+
+
+@contextmanager
+def _open_bytes(path: Path) -> Iterator[Any]:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
+            if len(members) != 1:
+                raise DataError(f"{path} holds {len(members)} files; a zipped table holds one")
+            if members[0].file_size > MAX_BYTES:
+                raise DataError(f"{path} says that it unpacks to {members[0].file_size:,} bytes; refused")
+            with archive.open(members[0]) as file:
+                yield file
+    elif path.suffix == ".gz":
+        with gzip.open(path) as file:
+            yield file
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def find_table(folder: Path, *names: str) -> Path | None:
+    """The first of `names` in `folder`, plain, .gz or .zip; None where there is none."""
+    for name in names:
+        for suffix in ("", ".gz", ".zip"):
+            path = folder / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None
