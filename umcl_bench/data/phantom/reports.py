@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from umcl_bench.data.phantom.studies import DEVICES, Lesion, Study
+from umcl_bench.data.phantom.studies import Lesion, Study
 from umcl_bench.data.vocabulary import NO_PATHOLOGY
 
 SYNONYMS = {
@@ -80,7 +80,7 @@ def _name(rng: Generator, finding: str, wording_shift: float) -> str:
 
 def _positive(rng: Generator, lesion: Lesion, wording_shift: float, style: int) -> str:
     if lesion.finding == "Support Devices":
-        return f"{_article(DEVICES[lesion.seed % 3])} is in place."
+        return f"{_article(lesion.kind)} is in place."
     grade = GRADES[min(2, int(lesion.severity * 3))] + " " if style != 3 and rng.random() < 0.7 else ""
     place = {"both": "bilateral ", "midline": ""}.get(lesion.side, f"{lesion.side} {_zone(lesion)}")
     change = f", {CHANGES[lesion.change]} from the prior study" if lesion.change and style != 4 else ""

@@ -23,7 +23,7 @@ from umcl_bench.data.policies import LabelPolicy
 from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING, NO_PATHOLOGY
 from umcl_bench.spec import PAD, Geometry
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint: raise it whenever a film, a label or a report changes."""
 
 PREVALENCE = {
@@ -58,7 +58,20 @@ TWO_SIDED = frozenset({"Edema"})
 MIDLINE = frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum", "Support Devices"})
 ZONES = ("upper", "mid", "lower")
 _ZONE_Y = {"upper": -0.38, "mid": -0.05, "lower": 0.24}
-DEVICES = ("pacemaker", "central venous catheter", "endotracheal tube")
+DEVICES = (
+    "pacemaker",
+    "central venous catheter",
+    "endotracheal tube",
+    "nasogastric tube",
+    "chest tube",
+    "sternotomy wires",
+)
+"""The kinds of Support Devices."""
+
+MARKERS = ("", "L", "R", "PORTABLE", "ERECT")
+"""Burnt-in text, '' for none."""
+
+SITES = 4
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,7 @@ class Lesion:
     radius: float
     seed: int
     change: str = ""  # against the prior study: 'new', 'better', 'same', 'worse'
+    kind: str = ""  # one of DEVICES for Support Devices
 
 
 @dataclass(frozen=True)
@@ -145,8 +159,11 @@ class Study:
     shift: tuple[float, float]
     tilt: float
     view: str
-    marker: bool
+    marker: str  # one of MARKERS
     seed: int
+    sex: str  # 'F' or 'M'
+    age: int  # in years
+    site: int  # 0 to SITES - 1
 
     def findings(self) -> frozenset[str]:
         """The names that are true of the study, parents included; 'No Finding' where there is no pathology."""
@@ -176,16 +193,24 @@ def draw_patient(spec: PhantomSpec, split: str, number: int) -> tuple[Study, ...
         ribs=rng.uniform(3.4, 4.4),
         rib_phase=rng.uniform(0, 1),
     )
+    person = ("F", "M")[rng.integers(2)], int(rng.integers(20, 90))
     studies: list[Study] = []
     lesions: tuple[Lesion, ...] = ()
     for index in range(1 + int(rng.random() < 0.35)):
         lesions = _first_lesions(rng, spec.dials, anatomy) if index == 0 else _later_lesions(rng, lesions, anatomy)
-        studies.append(_draw_study(rng, spec, split, name, index, anatomy, lesions))
+        studies.append(_draw_study(rng, spec, split, name, index, anatomy, person, lesions))
     return tuple(studies)
 
 
 def _draw_study(
-    rng: Generator, spec: PhantomSpec, split: str, name: str, index: int, anatomy: Anatomy, lesions: tuple[Lesion, ...]
+    rng: Generator,
+    spec: PhantomSpec,
+    split: str,
+    name: str,
+    index: int,
+    anatomy: Anatomy,
+    person: tuple[str, int],
+    lesions: tuple[Lesion, ...],
 ) -> Study:
     dials = spec.dials
     moved = dials.site_shift if split == "test" else 0.0
@@ -202,8 +227,11 @@ def _draw_study(
         shift=(rng.normal(0, 0.025), rng.normal(0, 0.025)),
         tilt=rng.normal(0, 0.03),
         view="AP" if rng.random() < 0.4 else "PA",
-        marker=pneumonia if tied else bool(rng.random() < 0.5),
+        marker=MARKERS[3 * pneumonia] if tied else MARKERS[rng.integers(len(MARKERS))],
         seed=int(rng.integers(2**31)),
+        sex=person[0],
+        age=person[1],
+        site=int(rng.integers(SITES)),
     )
 
 
@@ -262,6 +290,7 @@ def _draw_lesion(rng: Generator, finding: str, anatomy: Anatomy) -> Lesion:
         y=_ZONE_Y[zone] + rng.uniform(-0.08, 0.08),
         radius=rng.uniform(0.06, 0.1) if finding == "Lung Lesion" else rng.uniform(0.14, 0.2),
         seed=int(rng.integers(2**31)),
+        kind=DEVICES[rng.integers(len(DEVICES))] if finding == "Support Devices" else "",
     )
 
 
