@@ -9,22 +9,26 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.errors import DataError
 
+_V = TypeVar("_V")
+
 MAX_BYTES = 2_000_000_000
 """A packed table may not say that it unpacks to more."""
 
+_FILE_NAME = re.compile(r"(?!\.)[\w .+=@()-]+", re.ASCII)
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a"})
 
 
@@ -66,6 +70,18 @@ class Table:
                     f"{self.where(row)}: {name} {value!r} is also on line {self.lines[first[value]]}; remove one"
                 )
 
+    def need_file_names(self, name: str) -> None:
+        """Raises DataError where a cell of the column is no plain name of a file: empty, or with a way to elsewhere."""
+        for row, value in enumerate(self.columns[name]):
+            if _FILE_NAME.fullmatch(value) is None or value.casefold() in _NOTHING:
+                raise DataError(f"{self.where(row)}: {name} is {value!r}, which can't be the name of a file")
+
+    def need_paths(self, name: str) -> None:
+        """Raises DataError where a cell of the column is no path that stays below its folder ('' is allowed)."""
+        for row, value in enumerate(self.columns[name]):
+            if value.startswith("/") or "\\" in value or "\0" in value or ".." in value.split("/"):
+                raise DataError(f"{self.where(row)}: {name} is {value!r}, which leaves the release's folder")
+
     def numbers(self, name: str, *, low: float, high: float) -> NDArray[np.float64]:
         """A column as floats (n,), NaN where the cell is empty. Raises DataError for anything else, by its line."""
         out = np.full(len(self), np.nan)
@@ -80,10 +96,17 @@ class Table:
                 raise DataError(f"{self.where(row)}: {name} is {cell}; it must lie between {low:g} and {high:g}")
         return out
 
-    def choices(self, name: str, values: dict[str, float]) -> NDArray[np.float32]:
+    def choices(self, name: str, values: Mapping[str, float]) -> NDArray[np.float32]:
         """A column as floats (n,) by an explicit table of what its cells may be. Raises DataError for others."""
+        return np.array(self._looked_up(name, values), dtype=np.float32)
+
+    def texts(self, name: str, values: Mapping[str, str]) -> list[str]:
+        """A column as other texts, by an explicit table of what its cells may be. Raises DataError for others."""
+        return self._looked_up(name, values)
+
+    def _looked_up(self, name: str, values: Mapping[str, _V]) -> list[_V]:
         try:
-            return np.fromiter(map(values.__getitem__, self.columns[name]), np.float32, len(self))
+            return [values[cell] for cell in self.columns[name]]
         except KeyError:
             row, cell = next((r, c) for r, c in enumerate(self.columns[name]) if c not in values)
             allowed = ", ".join(repr(v) for v in values)

@@ -54,6 +54,9 @@ ALIASES = {
 }
 """Other vocabularies' names for a known finding. Only true synonyms: Nodule and Mass stay apart from Lung Lesion."""
 
+SEXES = {"Male": "M", "Female": "F", "M": "M", "F": "F", "Unknown": "", "": ""}
+"""How releases write a person's sex, as the attribute `sex`."""
+
 _LOOKUP = {name.casefold(): name for name in KNOWN} | {k.casefold(): v for k, v in ALIASES.items()}
 
 
