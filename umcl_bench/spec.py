@@ -88,10 +88,11 @@ class Geometry:
     """How a film becomes a square of `size` pixels (protocols that were published differ in nothing but this).
 
     The `longest` or `shortest` side goes to `resize` pixels (0: to `size`), or both do ('stretch'); what is not square
-    is padded with zeros ('longest'). Then the centre of `size` is cut out ('crop'), or all is resized again ('resize').
+    is padded with zeros, after it is resized ('longest') or before ('square'). Then the centre of `size` is cut out
+    ('crop'), or all is resized again ('resize').
     """
 
-    fit: Literal["longest", "shortest", "stretch"] = "longest"
+    fit: Literal["longest", "shortest", "stretch", "square"] = "longest"
     resize: int = 0
     then: Literal["crop", "resize"] = "crop"
     filter: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"

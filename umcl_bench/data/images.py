@@ -1,18 +1,25 @@
-"""Reading films from files: one declared geometry, strict about what it opens."""
+"""Reading films from files: one declared geometry, strict about what it opens.
+
+What is decided here, for every film: it is recognised by its content, not by its name; its header may not promise more
+than `MAX_PIXELS`; colours become grey, transparent pixels black; a PNG of 16 bits is read at the depth that it uses
+(see `_eight_bits`); an orientation in EXIF is applied, so that a film is seen as every viewer shows it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from umcl_bench.errors import DataError
 from umcl_bench.spec import PAD, Geometry
@@ -22,6 +29,11 @@ MAX_PIXELS = 80_000_000
 """A film's header may not promise more: a larger one is refused before it is decoded."""
 
 _EDGE_BYTES = 16_384
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 
 @dataclass(frozen=True)
@@ -50,23 +62,35 @@ class FilePixels:
         """Film `row`, grey. Raises DataError naming the row and the file."""
         where = f"row {row + 1}"
         path = safe_path(self.root, self.paths[row], where)
-        return read_film(path, where, size, nearest=self.nearest)
+        return read_film(path, where, size, geometry, nearest=self.nearest)
 
 
 def safe_path(root: Path, relative: str, where: str) -> Path:
     """The file `relative` below `root`. Raises DataError where it is absent or leaves the root, by a link too."""
-    if Path(relative).is_absolute() or ".." in Path(relative).parts:
+    parts = relative.replace("\\", "/").split("/")
+    if os.path.isabs(relative) or ".." in parts:
         raise DataError(f"{where}: the path {relative!r} is not inside {root}; use a path relative to that folder")
     path = root / relative
     try:
-        real = path.resolve(strict=True)
+        linked = _has_link(str(root), parts)
+        real = path.resolve(strict=True) if linked else path
+        regular = stat.S_ISREG(os.stat(real).st_mode)
     except (OSError, RuntimeError, ValueError):
         raise DataError(f"{where}: the file {relative!r} does not exist in {root}") from None
-    if not real.is_relative_to(root.resolve()):
+    if linked and not real.is_relative_to(root.resolve()):
         raise DataError(f"{where}: {relative!r} is a link to {real}, outside {root}; copy the file into the folder")
-    if not real.is_file():
+    if not regular:
         raise DataError(f"{where}: {relative!r} is not a file")
     return path
+
+
+def _has_link(root: str, parts: list[str]) -> bool:
+    """Whether one of `parts` is a link: only then need the whole path be resolved, which takes ten times as long."""
+    for part in parts:
+        root = os.path.join(root, part)
+        if os.path.islink(root):
+            return True
+    return False
 
 
 def sizes_fingerprint(root: Path, paths: Sequence[str]) -> str:
@@ -96,42 +120,133 @@ def files_fingerprint(root: Path, paths: Sequence[str]) -> str:
     return total.hexdigest()[:16]
 
 
-def read_film(path: Path, where: str, size: int, *, nearest: bool = False) -> NDArray[np.uint8]:
+def read_film(
+    path: Path, where: str, size: int, geometry: Geometry = PAD, *, nearest: bool = False
+) -> NDArray[np.uint8]:
     """The film at `path` as (size, size) grey values. Raises DataError naming the file and row."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
-        with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            image.draft("L", (2 * size, 2 * size))
-            return _fit(_grey(image), size, nearest=nearest)
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # a library's remark on a film helps nobody among 100,000
+            return _read_picture(file, size, geometry, nearest)
     except UnidentifiedImageError:
         raise DataError(f"{where}: {path} is not a {' or '.join(FORMATS)} image") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # from the header, before decoding
+    except Image.DecompressionBombError:  # from the header, before decoding
         raise DataError(f"{where}: {path} says that it has more than {MAX_PIXELS:,} pixels; refused") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{where}: {path} can't be decoded ({error}); it may be cut short or damaged") from None
 
 
+def _read_picture(file: BinaryIO, size: int, geometry: Geometry, nearest: bool) -> NDArray[np.uint8]:
+    with Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        box = None if nearest else _draft(image, size, geometry)
+        ImageOps.exif_transpose(image, in_place=True)
+        return fit(_grey(image), size, geometry, nearest=nearest, box=box)
+
+
+def _draft(image: Image.Image, size: int, geometry: Geometry) -> tuple[float, float, float, float] | None:
+    """Lets a JPEG be decoded at a half, quarter or eighth, at least twice what is needed; says where the film lies."""
+    if image.format != "JPEG" or geometry.fit == "square" or image.getexif().get(0x0112, 1) != 1:
+        return None
+    width, height = _target(image.size, geometry.resize or size, geometry.fit)
+    drafted = image.draft("L", (2 * width, 2 * height))
+    return drafted and drafted[1]
+
+
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit greys: keep the upper byte
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
     return image if image.mode == "L" else image.convert("L")
 
 
-def _fit(image: Image.Image, size: int, *, nearest: bool) -> NDArray[np.uint8]:
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    if (width, height) != image.size:
-        method = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
-        image = image.resize((width, height), method, reducing_gap=None if nearest else 3.0)
+def _eight_bits(values: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """The upper eight of the bits that a film uses: the fewest of 8, 10, 12, 14 and 16 that hold its largest value.
+
+    A film of 12 bits in a file of 16 would be black, were the upper byte taken.
+    """
+    used = int(values.max()).bit_length()
+    return (np.clip(values, 0, 65535) >> max(0, used + used % 2 - 8)).astype(np.uint8)
+
+
+def fit(
+    image: Image.Image,
+    size: int,
+    geometry: Geometry = PAD,
+    *,
+    nearest: bool = False,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.uint8]:
+    """A grey image (mode L) as the (size, size) pixels that `geometry` makes of it; films and masks alike.
+
+    `nearest` makes no new grey values, for masks. `box` is the part of `image` that is the film, for one decoded at a
+    fraction of its size, where the last row or column may be partly empty.
+    """
+    side = geometry.resize or size
+    if geometry.fit == "square":
+        image = _padded(image, max(image.size))
+    box = box or (0, 0, *image.size)
+    target = _target((box[2], box[3]), side, geometry.fit)
+    if target[0] * target[1] > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are no film")
+    image = _resized(image, target, geometry.filter, nearest, box)
+    if geometry.fit == "longest":
+        image = _padded(image, side)
+    if geometry.then == "resize":
+        image = _resized(image, (size, size), geometry.second_filter, nearest)
+    return _centre(np.asarray(image), size)
+
+
+def frame(film: NDArray[np.uint8], size: int, geometry: Geometry = PAD, *, nearest: bool = False) -> NDArray[np.uint8]:
+    """`fit` for a film that was drawn: draw it as a square of `geometry.resize or size` pixels, and frame it."""
+    return fit(Image.fromarray(film), size, geometry, nearest=nearest)
+
+
+def _target(full: tuple[float, float], side: int, how: str) -> tuple[int, int]:
+    """The (width, height) that a film is resized to: rounded down, as torchvision, GLoRIA and CheXzero do."""
+    if how == "stretch":
+        return side, side
+    known = min(full) if how == "shortest" else max(full)
+    return max(1, int(full[0] * side / known)), max(1, int(full[1] * side / known))
+
+
+def _resized(
+    image: Image.Image,
+    target: tuple[int, int],
+    method: str,
+    nearest: bool,
+    box: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    if target == image.size:
+        return image
+    if nearest:
+        return image.resize(target, Image.Resampling.NEAREST)
+    return image.resize(target, _FILTERS[method], box, reducing_gap=3.0)
+
+
+def _padded(image: Image.Image, side: int) -> Image.Image:
+    """`image` in the middle of a black square."""
+    if image.size == (side, side):
+        return image
+    square = Image.new("L", (side, side))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def _centre(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The centre of `size`, zeros around smaller `pixels`. A half row is rounded to the even one, as in torchvision."""
+    for axis in (0, 1):
+        left = pixels.shape[axis] - size
+        if left > 0:
+            start = round(left / 2)
+            pixels = pixels[start : start + size] if axis == 0 else pixels[:, start : start + size]
+    height, width = pixels.shape
+    if (height, width) == (size, size):
+        return np.array(pixels)
     out = np.zeros((size, size), dtype=np.uint8)
-    top, left = (size - height) // 2, (size - width) // 2
-    out[top : top + height, left : left + width] = np.asarray(image)
+    top, first = (size - height) // 2, (size - width) // 2
+    out[top : top + height, first : first + width] = pixels
     return out
