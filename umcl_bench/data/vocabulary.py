@@ -40,7 +40,25 @@ CASE_DIAGNOSES = (
 )
 """Diagnoses of a case that public case collections use as labels of its films."""
 
-KNOWN = (*CHEXPERT, *NIH_EXTRA, *CASE_DIAGNOSES)
+VINDR_EXTRA = (
+    "Aortic Enlargement",
+    "Calcification",
+    "Clavicle Fracture",
+    "COPD",
+    "Enlarged Pulmonary Artery",
+    "Interstitial Lung Disease",
+    "Lung Cavity",
+    "Lung Cyst",
+    "Lung Tumor",
+    "Mediastinal Shift",
+    "Nodule/Mass",
+    "Rib Fracture",
+    "Other Lesion",
+    "Other Disease",
+)
+"""Findings and diagnoses of VinDr-CXR that are in no vocabulary above (Nguyen et al. 2022)."""
+
+KNOWN = (*CHEXPERT, *NIH_EXTRA, *CASE_DIAGNOSES, *VINDR_EXTRA)
 
 ALIASES = {
     "Effusion": "Pleural Effusion",  # NIH ChestX-ray14
@@ -77,3 +95,115 @@ def canonical(name: str) -> Named:
 def ordered(names: set[str]) -> tuple[str, ...]:
     """`names` in the vocabulary's order, the unknown ones last by alphabet."""
     return (*(n for n in KNOWN if n in names), *sorted(names.difference(KNOWN)))
+
+
+VINDR = {
+    "Aortic enlargement": "Aortic Enlargement",
+    "Atelectasis": "Atelectasis",
+    "Calcification": "Calcification",
+    "Cardiomegaly": "Cardiomegaly",
+    "Clavicle fracture": "Clavicle Fracture",  # a fracture elsewhere is not denied: not CheXpert's Fracture
+    "Consolidation": "Consolidation",
+    "Edema": "Edema",
+    "Emphysema": "Emphysema",
+    "Enlarged PA": "Enlarged Pulmonary Artery",
+    "ILD": "Interstitial Lung Disease",
+    "Infiltration": "Infiltration",
+    "Lung Opacity": "Lung Opacity",
+    "Lung cavity": "Lung Cavity",
+    "Lung cyst": "Lung Cyst",
+    "Mediastinal shift": "Mediastinal Shift",
+    "Nodule/Mass": "Nodule/Mass",
+    "Pleural effusion": "Pleural Effusion",
+    "Pleural thickening": "Pleural Thickening",
+    "Pneumothorax": "Pneumothorax",
+    "Pulmonary fibrosis": "Fibrosis",
+    "Rib fracture": "Rib Fracture",
+    "Other lesion": "Other Lesion",
+    "COPD": "COPD",
+    "Lung tumor": "Lung Tumor",
+    "Pneumonia": "Pneumonia",
+    "Tuberculosis": "Tuberculosis",
+    "Other disease": "Other Disease",
+    "Other diseases": "Other Disease",  # the train table's spelling; the test table has the one above
+    "No finding": NO_FINDING,
+}
+"""VinDr-CXR's names: 22 local findings, then diagnoses of the whole film (the last ones unverified)."""
+
+COVIDX = {
+    "normal": {NO_FINDING: 1.0, "Pneumonia": 0.0, "COVID-19": 0.0},
+    "pneumonia": {NO_FINDING: 0.0, "Pneumonia": 1.0, "COVID-19": 0.0},
+    "COVID-19": {NO_FINDING: 0.0, "COVID-19": 1.0},
+    "positive": {"COVID-19": 1.0},
+    "negative": {"COVID-19": 0.0},
+}
+"""COVIDx's classes, of which a film has one, as labels. Its 'pneumonia' is one that is not COVID-19: whether a film of
+COVID-19 shows pneumonia is not said. The last two are those of COVIDx 9B and CXR-2 to CXR-4, normal films and other
+pneumonias being 'negative'."""
+
+PADCHEST = {
+    "normal": NO_FINDING,
+    "atelectasis": "Atelectasis",
+    "cardiomegaly": "Cardiomegaly",
+    "consolidation": "Consolidation",
+    "emphysema": "Emphysema",
+    "fracture": "Fracture",
+    "hiatal hernia": "Hernia",
+    "infiltrates": "Infiltration",
+    "mass": "Mass",
+    "nodule": "Nodule",
+    "pleural effusion": "Pleural Effusion",
+    "pleural thickening": "Pleural Thickening",
+    "pneumonia": "Pneumonia",
+    "pneumothorax": "Pneumothorax",
+    "pulmonary edema": "Edema",
+    "pulmonary fibrosis": "Fibrosis",
+    "tuberculosis": "Tuberculosis",
+}
+"""PadChest's names of known findings (Bustos et al. 2020); its other 150 or so keep their own."""
+
+MESH = {
+    "normal": (NO_FINDING,),
+    "Airspace Disease": ("Lung Opacity",),
+    "Bullous Emphysema": ("Emphysema",),
+    "Cardiac Shadow/enlarged": ("Cardiomegaly",),
+    "Cardiomegaly": ("Cardiomegaly",),
+    "Catheters, Indwelling": ("Support Devices",),
+    "Consolidation": ("Consolidation",),
+    "Emphysema": ("Emphysema",),
+    "Fractures, Bone": ("Fracture",),
+    "Hemopneumothorax": ("Pleural Effusion", "Pneumothorax"),
+    "Hernia, Diaphragmatic": ("Hernia",),
+    "Hernia, Hiatal": ("Hernia",),
+    "Hydropneumothorax": ("Pleural Effusion", "Pneumothorax"),
+    "Implanted Medical Device": ("Support Devices",),
+    "Infiltrate": ("Infiltration",),
+    "Mass/lung": ("Mass",),
+    "Mediastinum/enlarged": ("Enlarged Cardiomediastinum",),
+    "Mediastinum/prominent": ("Enlarged Cardiomediastinum",),
+    "Medical Device": ("Support Devices",),
+    "Nodule/lung": ("Nodule",),
+    "Opacity/lung": ("Lung Opacity",),
+    "Opacity/pulmonary alveoli": ("Lung Opacity",),
+    "Pleural Effusion": ("Pleural Effusion",),
+    "Pneumonia": ("Pneumonia",),
+    "Pneumothorax": ("Pneumothorax",),
+    "Pulmonary Atelectasis": ("Atelectasis",),
+    "Pulmonary Edema": ("Edema",),
+    "Pulmonary Emphysema": ("Emphysema",),
+    "Pulmonary Fibrosis": ("Fibrosis",),
+    "Stents": ("Support Devices",),
+    "Thickening/pleura": ("Pleural Thickening",),
+    "Tube, Inserted": ("Support Devices",),
+    "Tuberculosis": ("Tuberculosis",),
+}
+"""Major headings of Open-i's reports as findings, by the heading or the heading and its first qualifier (ours)."""
+
+MESH_NOTHING = frozenset({"No Indexing", "Technical Quality of Image Unsatisfactory"})
+"""Major headings of Open-i that say nothing about the patient."""
+
+
+def of_mesh(heading: str) -> tuple[str, ...]:
+    """The findings that a major heading of Open-i names: 'Opacity/lung/base/left' is a Lung Opacity."""
+    parts = heading.split("/")
+    return MESH.get("/".join(parts[:2]), MESH.get(parts[0], ()))
