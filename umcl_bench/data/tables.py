@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from umcl_bench.errors import DataError
 
+_CHUNK = 1 << 20
 _V = TypeVar("_V")
 
 MAX_BYTES = 2_000_000_000
-"""A packed table may not say that it unpacks to more."""
+"""A packed table may not unpack to more."""
 
 _FILE_NAME = re.compile(r"(?!\.)[\w .+=@()-]+", re.ASCII)
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a"})
@@ -61,6 +62,9 @@ class Table:
 
     def need_ids(self, name: str, *, unique: bool = True) -> None:
         """Raises DataError where an id of the column is empty (or 'nan'), or is there twice."""
+        distinct = set(self.columns[name])
+        if _NOTHING.isdisjoint(map(str.casefold, distinct)) and (len(distinct) == len(self) or not unique):
+            return
         first: dict[str, int] = {}
         for row, value in enumerate(self.columns[name]):
             if value.casefold() in _NOTHING:
@@ -122,12 +126,18 @@ def read_table(
     are dropped, and may be missing at a row's end. `header` names those of a file that has none. Raises DataError.
     """
     with open_text(path) as file:
+        reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=delimiter)
         try:
-            reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=delimiter)
             names = list(header) if header is not None else [name.strip() for name in next(reader, [])]
-            rows, lines = _rows(reader, path, names)
+            _check_names(path, names, needs)
+            cells, lines = _rows(reader, path, names)
         except csv.Error as error:
-            raise DataError(f"{path} can't be read as comma-separated values: {error}") from None
+            raise DataError(f"{path}, line {reader.line_num}: no comma-separated values: {error}") from None
+    columns = {name: list(map(str.strip, cells[at :: len(names)])) for at, name in enumerate(names) if name}
+    return Table(path, columns, lines)
+
+
+def _check_names(path: Path, names: list[str], needs: Sequence[str]) -> None:
     named = [name for name in names if name]
     twice = [name for name in named if named.count(name) > 1]
     if twice:
@@ -135,12 +145,12 @@ def read_table(
     missing = [name for name in needs if name not in named]
     if missing:
         raise DataError(f"{path} lacks the column {', '.join(missing)}; found: {', '.join(named) or 'nothing'}")
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return Table(path, {n: [c.strip() for c in cells] for n, cells in zip(names, columns, strict=True) if n}, lines)
 
 
-def _rows(reader: Iterator[list[str]], path: Path, names: list[str]) -> tuple[list[list[str]], list[int]]:
-    rows, lines = [], []
+def _rows(reader: Iterator[list[str]], path: Path, names: list[str]) -> tuple[list[str], list[int]]:
+    """All cells, row by row, and each row's line."""
+    cells: list[str] = []  # flat: the garbage collector would walk a list of rows again and again
+    lines = []
     width = len(names)
     unnamed = next((i for i, name in enumerate(reversed(names)) if name), 0)  # nameless columns at the end
     for row in reader:
@@ -149,10 +159,10 @@ def _rows(reader: Iterator[list[str]], path: Path, names: list[str]) -> tuple[li
             row = row + [""] * (width - len(row))
         if row and len(row) != width:
             raise DataError(f"{path}, line {line}: {len(row)} fields; the header has {width}")
-        if row and any(row):
-            rows.append(row)
+        if any(row):
+            cells += row
             lines.append(line)
-    return rows, lines
+    return cells, lines
 
 
 def header_of(path: Path) -> list[str]:
@@ -171,11 +181,45 @@ def open_text(path: Path) -> Iterator[TextIO]:
         with _open_bytes(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             yield file
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}, line {_line_of_error(path)}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} can't be unpacked ({error}); it may be cut short: get it again") from None
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, not a table") from None
+
+
+def _line_of_error(path: Path) -> int:
+    """The first line that is not UTF-8."""
+    with _open_bytes(path) as raw:
+        return next(number for number, line in enumerate(raw, start=1) if not _is_text(line))
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Limited(io.RawIOBase):
+    """An unpacked stream that ends in an error where it goes on beyond MAX_BYTES, whatever its header says."""
+
+    def __init__(self, raw: Any, path: Path) -> None:
+        self.raw, self.path, self.left = raw, path, MAX_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.raw.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
+            raise DataError(f"{self.path} unpacks to more than {MAX_BYTES:,} bytes; refused")
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @contextmanager
@@ -185,13 +229,11 @@ def _open_bytes(path: Path) -> Iterator[Any]:
             members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
             if len(members) != 1:
                 raise DataError(f"{path} holds {len(members)} files; a zipped table holds one")
-            if members[0].file_size > MAX_BYTES:
-                raise DataError(f"{path} says that it unpacks to {members[0].file_size:,} bytes; refused")
             with archive.open(members[0]) as file:
-                yield file
+                yield io.BufferedReader(_Limited(file, path), _CHUNK)
     elif path.suffix == ".gz":
         with gzip.open(path) as file:
-            yield file
+            yield io.BufferedReader(_Limited(file, path), _CHUNK)
     else:
         with path.open("rb") as file:
             yield file

@@ -72,6 +72,24 @@ ALIASES = {
 }
 """Other vocabularies' names for a known finding. Only true synonyms: Nodule and Mass stay apart from Lung Lesion."""
 
+NIH = {
+    "Atelectasis": "Atelectasis",
+    "Cardiomegaly": "Cardiomegaly",
+    "Effusion": "Pleural Effusion",
+    "Infiltration": "Infiltration",
+    "Mass": "Mass",
+    "Nodule": "Nodule",
+    "Pneumonia": "Pneumonia",
+    "Pneumothorax": "Pneumothorax",
+    "Consolidation": "Consolidation",
+    "Edema": "Edema",
+    "Emphysema": "Emphysema",
+    "Fibrosis": "Fibrosis",
+    "Pleural_Thickening": "Pleural Thickening",
+    "Hernia": "Hernia",
+}
+"""NIH ChestX-ray14's names, in its paper's order, as ours. Mass and Nodule stay apart from Lung Lesion."""
+
 SEXES = {"Male": "M", "Female": "F", "M": "M", "F": "F", "Unknown": "", "": ""}
 """How releases write a person's sex, as the attribute `sex`."""
 
