@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +17,12 @@ from umcl_bench.errors import DataError
 VALUES = {"1.0": 1.0, "1": 1.0, "0.0": 0.0, "0": 0.0, "-1.0": UNSURE, "-1": UNSURE, "": float("nan")}
 """How CheXpert's labeler, and so most releases, write a label."""
 
+MAX_JSON = 200_000_000
+"""A file of annotations may not have more bytes."""
+
 _MOST_NAMED = 4
+_JSON_NAMES: dict[type, str] = {str: "a text", list: "a list", dict: "an object", int: "a whole number"}
+_T = TypeVar("_T", str, list[Any], dict[str, Any], int)
 
 
 def column(values: Iterable[str | None]) -> Strings:
@@ -56,3 +63,24 @@ def counts_note(expectations: Sequence[Expectation]) -> tuple[str, ...]:
     named = [f"{e.what}: {e.found:,} (official: {e.expected:,})" for e in unmet[:_MOST_NAMED]]
     more = [f"{len(unmet) - _MOST_NAMED} more"] if len(unmet) > _MOST_NAMED else []
     return ("counts that differ from the official release: " + "; ".join(named + more),)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON at `path`. Raises DataError where it is none, or too large."""
+    if path.stat().st_size > MAX_JSON:
+        raise DataError(f"{path} has more than {MAX_JSON:,} bytes; refused")
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no valid JSON ({error}); it may be cut short: get it again") from None
+
+
+def json_field(record: Any, name: str, kind: type[_T], where: str) -> _T:
+    """The field `name` of a JSON object. Raises DataError where it is missing or of another type."""
+    value = record.get(name) if isinstance(record, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        found = "it is missing" if value is None else f"found {str(value)[:40]!r}"
+        raise DataError(f"{where}: {name} must be {_JSON_NAMES[kind]}; {found}")
+    return value
