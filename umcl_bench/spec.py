@@ -85,18 +85,22 @@ def _check_evidence(value: Any, evidence: tuple[Evidence, ...]) -> None:
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a film becomes a square of `size` pixels (protocols that were published differ in nothing but this).
+    """How a film becomes a square of `size` grey pixels.
 
-    The `longest` or `shortest` side goes to `resize` pixels (0: to `size`), or both do ('stretch'); what is not square
-    is padded with zeros, after it is resized ('longest') or before ('square'). Then the centre of `size` is cut out
-    ('crop'), or all is resized again ('resize').
+    The `longest` or `shortest` side goes to `resize` pixels (0: to `size`), or both do ('stretch'). What is not square
+    is padded with zeros: after it is resized ('longest'), or before, to at least `resize` ('square'). Then the centre
+    of `size` is cut out ('crop'), or all is resized again ('resize'). Filters smooth before they take fewer pixels;
+    'area' is the plain mean. `greys` 'stretched' puts a film's smallest and largest value at 0 and 255 first. `dicom`
+    names how a DICOM file's values become 8 bits (data/dicom.py).
     """
 
     fit: Literal["longest", "shortest", "stretch", "square"] = "longest"
     resize: int = 0
     then: Literal["crop", "resize"] = "crop"
-    filter: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
+    filter: Literal["bilinear", "bicubic", "lanczos", "area"] = "bilinear"
     second_filter: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
+    greys: Literal["stored", "stretched"] = "stored"
+    dicom: Literal["voi", "max"] = "voi"
 
 
 PAD = Geometry()

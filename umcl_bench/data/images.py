@@ -10,26 +10,30 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from umcl_bench.data.dicom import MAX_PIXELS as MAX_PIXELS
+from umcl_bench.data.dicom import read_dicom
 from umcl_bench.errors import DataError
 from umcl_bench.spec import PAD, Geometry
 
 FORMATS = ("PNG", "JPEG")
-MAX_PIXELS = 80_000_000
-"""A film's header may not promise more: a larger one is refused before it is decoded."""
+DICOM_SUFFIXES = (".dcm", ".dicom")
 
 _EDGE_BYTES = 16_384
-_FILTERS = {
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, struct.error, zlib.error, OverflowError)
+_FILTERS = {  # 'area' is not among them: pillow's box filter takes whole pixels only
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
@@ -127,16 +131,27 @@ def read_film(
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # a library's remark on a film helps nobody among 100,000
+            if _is_dicom(file.read(132), path):
+                film = Image.fromarray(read_dicom(path, where, geometry.dicom))
+                return fit(film, size, geometry, nearest=nearest)
             return _read_picture(file, size, geometry, nearest)
     except UnidentifiedImageError:
-        raise DataError(f"{where}: {path} is not a {' or '.join(FORMATS)} image") from None
+        raise DataError(f"{where}: {path} is not a PNG, JPEG or DICOM image") from None
     except Image.DecompressionBombError:  # from the header, before decoding
         raise DataError(f"{where}: {path} says that it has more than {MAX_PIXELS:,} pixels; refused") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{where}: {path} can't be decoded ({error}); it may be cut short or damaged") from None
 
 
+def _is_dicom(start: bytes, path: Path) -> bool:
+    """By content; by name only where that is not a picture's, so that the message speaks of DICOM."""
+    if start[128:132] == b"DICM":
+        return True
+    return path.suffix.lower() in DICOM_SUFFIXES and not start.startswith((b"\x89PNG", b"\xff\xd8"))
+
+
 def _read_picture(file: BinaryIO, size: int, geometry: Geometry, nearest: bool) -> NDArray[np.uint8]:
+    file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise Image.DecompressionBombError
@@ -146,8 +161,12 @@ def _read_picture(file: BinaryIO, size: int, geometry: Geometry, nearest: bool) 
 
 
 def _draft(image: Image.Image, size: int, geometry: Geometry) -> tuple[float, float, float, float] | None:
-    """Lets a JPEG be decoded at a half, quarter or eighth, at least twice what is needed; says where the film lies."""
-    if image.format != "JPEG" or geometry.fit == "square" or image.getexif().get(0x0112, 1) != 1:
+    """Lets a JPEG be decoded at a half, quarter or eighth, at least twice what is needed; says where the film lies.
+
+    Films of 2,300 pixels then take a third of the time; greys move by 0.1 to 0.2 levels on average (9 at a border).
+    """
+    exact = geometry.fit == "square" or geometry.greys == "stretched"
+    if image.format != "JPEG" or exact or image.getexif().get(0x0112, 1) != 1:
         return None
     width, height = _target(image.size, geometry.resize or size, geometry.fit)
     drafted = image.draft("L", (2 * width, 2 * height))
@@ -169,7 +188,7 @@ def _eight_bits(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     A film of 12 bits in a file of 16 would be black, were the upper byte taken.
     """
     used = int(values.max()).bit_length()
-    return (np.clip(values, 0, 65535) >> max(0, used + used % 2 - 8)).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 65535) >> max(0, used + used % 2 - 8), dtype=np.uint8)
 
 
 def fit(
@@ -186,8 +205,10 @@ def fit(
     fraction of its size, where the last row or column may be partly empty.
     """
     side = geometry.resize or size
+    if geometry.greys == "stretched":
+        image = _stretched(image)
     if geometry.fit == "square":
-        image = _padded(image, max(image.size))
+        image = _padded(image, max(*image.size, side))
     box = box or (0, 0, *image.size)
     target = _target((box[2], box[3]), side, geometry.fit)
     if target[0] * target[1] > MAX_PIXELS:
@@ -224,7 +245,31 @@ def _resized(
         return image
     if nearest:
         return image.resize(target, Image.Resampling.NEAREST)
-    return image.resize(target, _FILTERS[method], box, reducing_gap=3.0)
+    if method == "area":
+        return _averaged(image, target)
+    return image.resize(target, _FILTERS[method], box)  # no reducing_gap: it is up to 17 grey levels off at the border
+
+
+def _averaged(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """Each new pixel is the mean of what it covers, parts of pixels in proportion, as in OpenCV's INTER_AREA."""
+    if target[0] > image.width or target[1] > image.height:
+        return image.resize(target, Image.Resampling.BILINEAR)
+    columns, rows = (_shares(old, new) for old, new in zip(image.size, target, strict=True))
+    means = rows @ np.asarray(image, dtype=np.float32) @ columns.T
+    return Image.fromarray(np.rint(means).astype(np.uint8))
+
+
+@lru_cache(maxsize=8)
+def _shares(old: int, new: int) -> NDArray[np.float32]:
+    """(new, old): how much of each new pixel is each old one."""
+    edges, pixel = np.linspace(0, old, new + 1)[:, None], np.arange(old)
+    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
+    return np.asarray(np.maximum(overlap, 0) * new / old, dtype=np.float32)
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    low, high = cast(tuple[int, int], image.getextrema())
+    return image.point([max(0, min(255, 255 * (grey - low) // max(1, high - low))) for grey in range(256)])
 
 
 def _padded(image: Image.Image, side: int) -> Image.Image:
