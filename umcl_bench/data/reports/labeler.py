@@ -1,0 +1,120 @@
+"""A rule-based, negation- and uncertainty-aware labeler for the 14 CheXpert observations.
+
+In the way of NegBio and CheXpert's labeler (Peng et al. 2018; Irvin et al. 2019): phrases name an observation, and cues
+of their clause make the mention negative or uncertain. Where those parse a sentence's grammar, here a list of cues with a
+reach, cut at 'but', 'with', ';', a comma that begins a new statement and the like, does the work; `terms` holds the
+tables and `scope` the reach. Choices that others make differently:
+
+- As in CheXpert's labeler: 'no new X' and 'X or Y' (not denied) are uncertain, and so are vascular congestion (Edema) and
+  a blunted costophrenic angle (Pleural Effusion); 'likely' and 'consistent with' are positive; 'clear lungs' names no
+  observation; a film is without finding (`No Finding`) where no pathology is positive or uncertain, those that are no
+  CheXpert observation (emphysema, scoliosis, granuloma, ...) included and Support Devices apart, else blank.
+- Unlike it: 'heart size is unchanged' says nothing (there: uncertain), heart failure is Edema alone (there: Cardiomegaly
+  uncertain, too), 'history of X' and 'evaluate for X' say nothing of the film.
+- No hierarchy is applied: Consolidation does not make Lung Opacity, nor Cardiomegaly Enlarged Cardiomediastinum.
+
+Blind spots: misspelt words; negations over a long distance or across sentences ('Effusion? None.'); 'X was seen before but
+has resolved' (the 'but' cuts); a comma list that begins anew without one of the words that show it ('no effusion, rib
+fracture'); grades that make a finding normal ('physiologic fluid'); findings that only their consequence names; what an
+impression takes back from the findings; devices and fractures outside the chest; anything but English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from umcl_bench.data.corpus import Strings
+from umcl_bench.data.policies import UNSURE, Labels
+from umcl_bench.data.reports.scope import RANK, Verdict, verdicts
+from umcl_bench.data.reports.sections import choose, sections
+from umcl_bench.data.reports.sentences import split_sentences
+from umcl_bench.data.reports.terms import ACUTE, OTHER
+from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
+
+VALUES: dict[Verdict, float] = {"positive": 1.0, "negative": 0.0, "uncertain": UNSURE}
+_APART = frozenset({"Support Devices", ACUTE})
+
+
+@lru_cache(maxsize=1 << 15)
+def _verdicts(sentence: str) -> tuple[tuple[str, Verdict], ...]:
+    return tuple(verdicts(sentence).items())  # reports repeat their sentences
+
+
+def _without_finding(found: dict[str, Verdict]) -> bool:
+    return not any(verdict != "negative" for name, verdict in found.items() if name not in _APART)
+
+
+def label_sentence(text: str) -> dict[str, Verdict]:
+    """What a sentence says of the 14 observations; one that it does not name is absent.
+
+    'No Finding' is positive where the sentence says so in its own words ('normal chest', 'no acute cardiopulmonary
+    abnormality') and names no pathology that is positive or uncertain.
+    """
+    found = dict(_verdicts(" ".join(text.split())))
+    out: dict[str, Verdict] = {name: found[name] for name in CHEXPERT if name in found}
+    if found.get(ACUTE) == "negative" and _without_finding(found):
+        return {NO_FINDING: "positive", **out}
+    return out
+
+
+def label_sentences(sentences: Sequence[str]) -> dict[str, Verdict]:
+    """What several sentences say together: positive before uncertain before negative, as in CheXpert's labeler.
+
+    'No Finding' is positive where no pathology is positive or uncertain, else absent; nothing follows from no sentences.
+    """
+    found: dict[str, Verdict] = {}
+    for sentence in sentences:
+        for name, verdict in _verdicts(sentence):
+            if name not in found or RANK[verdict] > RANK[found[name]]:
+                found[name] = verdict
+    if sentences and _without_finding(found):
+        found[NO_FINDING] = "positive"
+    return {name: found[name] for name in CHEXPERT if name in found}
+
+
+def label_report(text: str) -> dict[str, Verdict]:
+    """What a report says of the 14 observations in its findings and impression (`sections.choose`).
+
+    A report without headings is read whole; indication, history, comparison and technique are not read.
+    """
+    said = choose(sections(text), "findings+impression")
+    return label_sentences(split_sentences(said)) if said else {}
+
+
+def vector(labels: dict[str, Verdict]) -> tuple[float, ...]:
+    """Labels as 14 numbers in CheXpert's order: 1, 0, -1 (uncertain), NaN (not named)."""
+    return tuple(VALUES[labels[name]] if name in labels else float("nan") for name in CHEXPERT)
+
+
+def label_matrix(reports: Sequence[str | None] | Strings) -> Labels:
+    """Stated labels (n, 14) of reports, in CheXpert's order and {1, 0, -1, NaN}; NaN throughout where there is none."""
+    rows = [vector(label_report(report) if report else {}) for report in reports]
+    return np.array(rows, dtype=np.float32).reshape(len(rows), len(CHEXPERT))
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a bank, what it says of the 14 observations (1, 0, -1, NaN), and the report that it is from."""
+
+    text: str
+    labels: tuple[float, ...]
+    source: str
+
+
+def sentence_bank(reports: Sequence[str | None] | Strings, ids: Sequence[str] | Strings) -> list[Sentence]:
+    """The sentences of reports' findings and impression that say something of an observation, each once.
+
+    In the order of the reports; `source` is the id of the first report that has it.
+    """
+    bank: dict[str, Sentence] = {}
+    for report, source in zip(reports, ids, strict=True):
+        said = choose(sections(report), "findings+impression") if report else None
+        for text in split_sentences(said or ""):
+            labels = label_sentence(text)
+            if labels and text not in bank:
+                bank[text] = Sentence(text, vector(labels), str(source))
+    return list(bank.values())
