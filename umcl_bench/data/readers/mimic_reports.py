@@ -22,6 +22,7 @@ MOST_BYTES = 1_000_000
 """A report that is longer is none."""
 
 _MOST_FOLDERS = 200
+_STUDY = re.compile(r"s?(\d+)", re.ASCII)
 
 
 class Reports(NamedTuple):
@@ -73,7 +74,7 @@ def _sections(whole: str | None, findings: str | None, impression: str | None, l
 
 
 def _study(table: Table, row: int, name: str) -> str:
-    match = re.fullmatch(r"s?(\d+)", name, re.ASCII)
+    match = _STUDY.fullmatch(name)
     if match is None:
         raise DataError(f"{table.where(row)}: study is {name!r}; it must be like s50414267")
     return match[1]
