@@ -23,26 +23,31 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class BoxMasks:
-    """Filled boxes as masks: `boxes` of each row, on a film of `width` by `height` pixels."""
+    """Filled boxes as masks: `boxes` of each row, on a film of `width` by `height` pixels.
+
+    `sizes`, where it is given, has each row's own (width, height).
+    """
 
     boxes: tuple[tuple[Box, ...], ...]
-    width: int
-    height: int
+    width: int = 0
+    height: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits over all boxes."""
-        return _digest([repr((self.width, self.height)), *map(repr, self.boxes)])
+        return _digest([repr((self.width, self.height)), *map(repr, self.sizes), *map(repr, self.boxes)])
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
         """Mask `row` as (size, size) in {0, 255}: the pixels whose centre lies in a box."""
-        mask = np.zeros((self.height, self.width), dtype=bool)
+        width, height = self.sizes[row] if self.sizes else (self.width, self.height)
+        mask = np.zeros((height, width), dtype=bool)
         for box in self.boxes[row]:
-            left, right = (round(x * self.width) for x in (box.x0, box.x1))
-            top, bottom = (round(y * self.height) for y in (box.y0, box.y1))
+            left, right = (round(x * width) for x in (box.x0, box.x1))
+            top, bottom = (round(y * height) for y in (box.y0, box.y1))
             mask[top:bottom, left:right] = True
         return frame(mask.astype(np.uint8) * 255, size, geometry, nearest=True)
 

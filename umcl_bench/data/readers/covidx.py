@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from umcl_bench.data.corpus import Corpus, Expectation
+from umcl_bench.data.corpus import SPLITS, Corpus, Expectation
 from umcl_bench.data.images import FilePixels
 from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
@@ -63,7 +63,7 @@ def read(root: Path, options: ReadOptions) -> Corpus:
             f"{root} holds lists of COVIDx versions {', '.join(found)}, which share films: leave one there"
         )
     ((version, lists),) = found.items()
-    splits = [split for split in ("train", "val", "test") if split in lists]
+    splits = [split for split in SPLITS if split in lists]
     tables = [_read_list(lists[split]) for split in splits]
     names = [name for table in tables for name in table["class"]]
     classes = ordered({finding for name in names for finding in COVIDX[name]})

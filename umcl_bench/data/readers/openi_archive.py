@@ -77,7 +77,7 @@ def sections_of(texts: dict[str, str]) -> Sections:
     names = ("comparison", "indication", "findings", "impression")
     given = {name: texts[name] for name in names if texts.get(name)}
     whole = "\n".join(f"{name.upper()}: {text}" for name, text in given.items())
-    return Sections(whole or None, **given, headed=True)  # type: ignore[arg-type]
+    return Sections(whole or None, **given, headed=True)
 
 
 def _headings(root: ElementTree.Element) -> tuple[str, ...]:
@@ -109,9 +109,9 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path, "r:gz") as archive:
             for count, member in enumerate(archive):
                 _check(path, member.name, member.size, count)
-                file = archive.extractfile(member) if member.isreg() and _MEMBER.fullmatch(member.name) else None
-                if file:
-                    yield member.name, file.read()
+                wanted = member.isreg() and _MEMBER.fullmatch(member.name)
+                if wanted and (stream := archive.extractfile(member)):
+                    yield member.name, stream.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path} can't be unpacked ({error}); it may be cut short: get it again") from None
 
