@@ -22,7 +22,7 @@ Tag = Literal["paper", "code", "summary", "recalled", "inferred", "ours"]
 COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 """The five findings of the CheXpert competition, in its order (Irvin et al. 2019)."""
 
-METHODS = {"films": 1, "training": 1, "scoring": 1, "metrics": 1}
+METHODS = {"films": 2, "training": 1, "scoring": 1, "metrics": 1}
 """Versions of the code behind a figure, part of every record's id: raise one whenever equal specs would give others."""
 
 _T = TypeVar("_T")
@@ -157,6 +157,27 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How the rows that a model takes are mixed. `ratio` gives kinds of row their weights; () is as the data are.
+
+    `balanced` draws every finding as often as every other (rows that claim none keep their share).
+    """
+
+    ratio: tuple[tuple[RowKind, float], ...] = ()
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        for kind, weight in self.ratio:
+            _check_choice("row kind", kind, RowKind)
+            _check_range(f"the weight of {kind}", weight, 0.0, 1e6)
+        drawn = [kind for kind, weight in self.ratio if weight]
+        if self.ratio and not (any("image" in k for k in drawn) and any(k != "image" for k in drawn)):
+            raise ValueError("a mix needs rows with a film and rows with a text or a label, with a weight above 0")
+        if len({kind for kind, _ in self.ratio}) < len(self.ratio):
+            raise ValueError("a mix names a kind twice")
+
+
+@dataclass(frozen=True)
 class Objective:
     """L = w CE(T_image_to_text, z) + (1 - w) CE(T_text_to_image, z^T); `target` names what builds T.
 
@@ -233,6 +254,7 @@ class Baseline:
     objective: Objective = Objective()
     prompt: Prompt = Prompt()
     rows: tuple[RowKind, ...] = ("image-text-label", "image-text")
+    sampling: Sampling = Sampling()
     text_view: Literal["report"] = "report"
     uses_labels: bool = False
     weights: Literal["trained", "untrained", "random-embeddings"] = "trained"
@@ -242,6 +264,9 @@ class Baseline:
         _check_name(self.name)
         for kind in self.rows:
             _check_choice("row kind", kind, RowKind)
+        for kind, _ in self.sampling.ratio:
+            if kind not in self.rows:
+                raise ValueError(f"{self.name} mixes rows of the kind {kind}, which it does not take")
         _check_evidence(self, self.evidence)
 
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from umcl_bench import registry, spec
-from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import TINY, Augment, Optim, Recipe
@@ -36,7 +36,7 @@ def recipe_of(model: str, size: spec.Size, **fields: object) -> Recipe:
 
 
 def test_each_model_takes_its_rows(phantom: Corpus) -> None:
-    kinds = {m: training_rows(phantom, recipe_of(m, TINY)).kinds for m in ("umcl", "clip")}
+    kinds = {m: count_kinds(training_rows(phantom, recipe_of(m, TINY)).kinds) for m in ("umcl", "clip")}
     assert set(kinds["umcl"]) == {"image-text-label", "image-label"}
     assert set(kinds["clip"]) == {"image-text-label"}
     assert sum(kinds["umcl"].values()) == 160
@@ -172,7 +172,8 @@ def test_the_loss_falls(phantom: Corpus, films: NDArray[np.uint8], model: str) -
     first, last = (float(np.mean([row.loss for row in part])) for part in (log[:3], log[-3:]))
     assert last < first - 0.05
     assert log[-1].false_negative_rate == 0 if model == "umcl" else log[-1].false_negative_rate > 0.1
-    assert log[-1].target_entropy == 0 if model == "clip" else log[-1].target_entropy > 1
+    # a batch across the end of an epoch may show a row twice: then both of its texts are right
+    assert log[-1].target_entropy < 0.1 if model == "clip" else log[-1].target_entropy > 1
 
 
 def test_every_parameter_learns(phantom: Corpus, films: NDArray[np.uint8], short_budget: spec.Size) -> None:

@@ -109,6 +109,11 @@ class Corpus:
         """(n, classes) in {1, 0, NaN}, NaN being 'no information'; 0.7 for an uncertain one under 'soft'."""
         return self.policy.apply(self.stated, self.classes)
 
+    @property
+    def truth(self) -> Labels:
+        """`labels` as a test may use them: (n, classes) in {1, 0, NaN}, NaN also for a softened one."""
+        return np.where(np.isin(self.labels, (0, 1)), self.labels, np.float32(np.nan))
+
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits over every column and the films' own fingerprint."""

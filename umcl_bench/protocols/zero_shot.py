@@ -45,8 +45,8 @@ def check(task: Task, corpus: Corpus) -> Rows:
     Raises UsageError, before any training, where the corpus can't serve the task.
     """
     columns = [corpus.classes.index(name) for name in findings_of(task, corpus)]
-    rows = corpus.rows(task.split, task.views)
-    rows = rows[~np.isnan(corpus.labels[rows][:, columns]).all(axis=1)]
+    rows = corpus.with_image(corpus.rows(task.split, task.views))
+    rows = rows[~np.isnan(corpus.truth[rows][:, columns]).all(axis=1)]
     if len(rows) == 0:
         raise UsageError(
             f"task {task.name} needs {task.split} films ({task.views} views) with labels of a finding; "
@@ -63,7 +63,7 @@ def run(task: Task, corpus: Corpus, model: Model, films: NDArray[np.uint8]) -> O
     prompts = model.embed_findings([name.lower() for name in findings], protocol.positive, protocol.negative)
     value = pair_probability(model.embed_images(films[rows]), prompts, protocol.temperature)
     columns = [corpus.classes.index(name) for name in findings]
-    target = corpus.labels[rows][:, columns].astype(np.float64)
+    target = corpus.truth[rows][:, columns].astype(np.float64)
     return Outcome(Scores(value, target, corpus.patients[rows], corpus.ids[rows], findings), {"prompts": prompts.how})
 
 

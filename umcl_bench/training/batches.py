@@ -1,4 +1,4 @@
-"""What a model may learn from, and in which order: the rows of its kinds, shuffled once an epoch, in whole batches."""
+"""What a model may learn from: the rows of its kinds, and the text that each shows in a batch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.models.prompts import state_names
 from umcl_bench.spec import Baseline, Prompt, Recipe
+from umcl_bench.training.sampler import draw_batches
 
 Claims = NDArray[np.float32]
 
 
 class Batch(NamedTuple):
-    """Rows of the corpus (b,), and which text each takes: its report, or the prompt of a state (-1 for a report)."""
+    """Numbers of eligible rows (b,), which of them have a film and a text, and which text that is.
+
+    A state is the prompt of a finding, -1 the row's own report. A row without a film gives a text alone, a row without
+    a text a film alone: they are no pair, and count by what they claim and as negatives.
+    """
 
     rows: Rows
+    has_film: NDArray[np.bool_]
+    has_text: NDArray[np.bool_]
     states: NDArray[np.int64]
     text_present: Claims
     text_absent: Claims
@@ -32,37 +39,35 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The eligible rows (n,) of a corpus, their claims (n, k) and their reports as tokens."""
+    """The eligible rows (n,) of a corpus, their kinds, claims (n, k) and reports as tokens."""
 
     rows: Rows
+    kinds: NDArray[np.object_]
+    has_film: NDArray[np.bool_]
     has_text: NDArray[np.bool_]
     present: Claims
     absent: Claims
     reports: Tokens
     names: Tokens
     tokenizer: Tokenizer
-    kinds: dict[str, int]
 
     def batches(self, recipe: Recipe, rng: Generator) -> Iterator[Batch]:
-        """`recipe.size.optim.steps` batches; an epoch that ends inside a batch goes on with the next one's order."""
-        size = recipe.size.optim.batch
-        order = np.empty(0, dtype=np.int64)
-        for _ in range(recipe.size.optim.steps):
-            while len(order) < size:
-                order = np.concatenate([order, rng.permutation(len(self.rows))])
-            chosen, order = order[:size], order[size:]
-            yield self._batch(chosen, recipe.baseline.prompt, rng)
+        """`recipe.size.optim.steps` batches of `recipe.size.optim.batch` rows."""
+        optim, baseline = recipe.size.optim, recipe.baseline
+        for chosen in draw_batches(self.kinds, self.present, baseline.sampling, optim.batch, optim.steps, rng):
+            yield self._batch(chosen, baseline.prompt, rng)
 
     def _batch(self, chosen: Rows, prompt: Prompt, rng: Generator) -> Batch:
         k = self.present.shape[1]
-        present, absent = self.present[chosen], self.absent[chosen]
+        present, absent, reported = self.present[chosen], self.absent[chosen], self.has_text[chosen]
         drawn = draw_states(present, absent, prompt.negative_share, rng)
         labelled = present.any(1) | absent.any(1)
-        prompted = ~self.has_text[chosen] | (labelled & (rng.random(len(chosen)) < prompt.share))
+        prompted = labelled & (~reported | (rng.random(len(chosen)) < prompt.share))
         states = np.where(prompted, drawn, -1)
         one_hot = np.eye(2 * k, dtype=np.float32)[states] * prompted[:, None]
-        reports = present * ~prompted[:, None]
-        return Batch(chosen, states, reports + one_hot[:, :k], one_hot[:, k:])
+        reports = present * (reported & ~prompted)[:, None]
+        texts = (reports + one_hot[:, :k], one_hot[:, k:])
+        return Batch(chosen, self.has_film[chosen], reported | prompted, states, *texts)
 
 
 def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Generator) -> NDArray[np.int64]:
@@ -88,6 +93,8 @@ def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
     taken = np.isin(kinds.astype(str), baseline.rows)
     silent = (kinds == "image-label") & ~np.concatenate(claims(corpus, train), axis=1).any(axis=1)
     rows: Rows = train[taken & ~silent]
+    if not len(corpus.with_image(rows)):
+        rows = rows[:0]
     if len(rows) == 0:
         raise UsageError(
             f"{baseline.name} learns from rows of the kinds {', '.join(baseline.rows)}; the training split of "
@@ -109,20 +116,24 @@ def training_rows(corpus: Corpus, recipe: Recipe) -> TrainingRows:
     tokenizer = train_tokenizer([*(corpus.reports[row] or "" for row in train), *names, *names], size.vocabulary)
     return TrainingRows(
         rows=rows,
+        kinds=corpus.kinds()[rows],
+        has_film=np.ones(len(rows), bool) if corpus.has_image is None else corpus.has_image[rows],
         has_text=np.array([bool(text) for text in texts]),
         present=present,
         absent=absent,
         reports=encode(tokenizer, texts, size.max_tokens),
         names=encode(tokenizer, names, size.max_tokens - baseline.prompt.length),
         tokenizer=tokenizer,
-        kinds=count_kinds(corpus.kinds()[rows]),
     )
 
 
 def claims(corpus: Corpus, rows: Rows) -> tuple[Claims, Claims]:
-    """Which findings are known to be present and absent, (n, k) each. That 'No Finding' is false is no claim."""
+    """How far findings are known to be present and absent, (n, k) each; a label of 0.7 is 0.7 and 0.3 of a claim.
+
+    That 'No Finding' is false is no claim.
+    """
     labels = corpus.labels[rows]
-    present, absent = (labels == 1).astype(np.float32), (labels == 0).astype(np.float32)
+    present, absent = np.nan_to_num(labels), np.nan_to_num(1 - labels)
     if NO_FINDING in corpus.classes:
         absent[:, corpus.classes.index(NO_FINDING)] = 0
     return present, absent

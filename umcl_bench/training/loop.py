@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from umcl_bench.data.corpus import Corpus, Rows
+from umcl_bench.data.corpus import Corpus, Rows, count_kinds
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
 from umcl_bench.objectives.contrastive import Statistics, contrastive_loss, target_statistics
@@ -91,7 +91,8 @@ def train(
         "seconds": round(seconds, 2),
         "films_per_second": round(steps * recipe.size.optim.batch / seconds, 1) if steps else None,
         "precision": str(trainer.precision).removeprefix("torch."),
-        "row_kinds": data.kinds,
+        "row_kinds": count_kinds(data.kinds),
+        "rows_drawn": trainer.drawn,
         "vocabulary": data.tokenizer.get_vocab_size(),
         "reports_truncated": data.reports.truncated,
         "parameters": sum(p.numel() for p in encoder.parameters()),
@@ -108,6 +109,7 @@ class _Trainer:
         self.optim = recipe.size.optim
         self.builder = get_builder(recipe.baseline.objective.target)
         self.precision = training_precision(device)
+        self.drawn: dict[str, int] = {}
         self.generator = torch.Generator().manual_seed(recipe.seed + 1)
         self.optimiser = torch.optim.AdamW(_groups(encoder, recipe), betas=self.optim.betas, fused=True)
 
@@ -119,6 +121,8 @@ class _Trainer:
         last = time.monotonic()
         with reporter.track(f"training {self.recipe.baseline.name}", steps) as tick:
             for step, batch in enumerate(self.data.batches(self.recipe, rng), start=1):
+                for kind, count in count_kinds(self.data.kinds[batch.rows]).items():
+                    self.drawn[kind] = self.drawn.get(kind, 0) + count
                 logged = step % every == 0 or step == steps
                 loss, statistics = self._step(step, batch, with_statistics=logged)
                 if logged and statistics is not None:
@@ -155,21 +159,21 @@ class _Trainer:
         return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision != torch.float32)
 
     def _pixels(self, batch: Batch) -> Tensor:
-        chosen = torch.from_numpy(self.films[self.data.rows[batch.rows]]).to(self.device)
+        chosen = torch.from_numpy(self.films[self.data.rows[batch.rows[batch.has_film]]]).to(self.device)
         return augment(chosen, self.recipe.size.augment, self.generator)
 
     def _texts(self, batch: Batch) -> Tensor:
-        """(b, d): each report through the text tower, or the prompt of each state, in the batch's order."""
+        """(m, d): of each row with a text its report, or the prompt of its state, in the batch's order."""
         parts: list[Tensor] = []
-        place = batch.states.copy()  # prompts first: the row of state s is s
+        chosen, place = batch.rows[batch.has_text], batch.states[batch.has_text]  # prompts first: state s is row s
         at = 0
-        if (batch.states >= 0).any():
+        if (place >= 0).any():
             names = self.data.names
             parts.append(self.encoder.encode_names(*self._tensors(names.ids, names.lengths)))
             at = len(names.ids)
         reports = self.data.reports
-        for group in _by_length(np.flatnonzero(batch.states < 0), reports.lengths[batch.rows]):
-            rows = batch.rows[np.resize(group, _GROUP)]  # filled up with repeats, whose outputs are not used
+        for group in _by_length(np.flatnonzero(place < 0), reports.lengths[chosen]):
+            rows = chosen[np.resize(group, _GROUP)]  # filled up with repeats, whose outputs are not used
             longest = _LENGTH_STEP * math.ceil(int(reports.lengths[rows].max()) / _LENGTH_STEP)
             parts.append(self.encoder.encode_text(*self._tensors(reports.ids[rows, :longest], reports.lengths[rows])))
             place[group] = at + np.arange(len(group))
@@ -180,17 +184,11 @@ class _Trainer:
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(lengths).to(self.device)
 
     def _sides(self, batch: Batch) -> tuple[Side, Side]:
-        pair, present, absent, text_present, text_absent = (
-            torch.from_numpy(a).to(self.device)
-            for a in (
-                batch.rows,
-                self.data.present[batch.rows],
-                self.data.absent[batch.rows],
-                batch.text_present,
-                batch.text_absent,
-            )
-        )
-        return Side(pair, present, absent), Side(pair, text_present, text_absent)
+        films, texts = batch.rows[batch.has_film], batch.rows[batch.has_text]
+        claims = (batch.text_present[batch.has_text], batch.text_absent[batch.has_text])
+        arrays = (films, self.data.present[films], self.data.absent[films], texts, *claims)
+        tensors = [torch.from_numpy(array).to(self.device) for array in arrays]
+        return Side(*tensors[:3]), Side(*tensors[3:])
 
     def _check(self, loss: float, step: int, batch: Batch) -> None:
         if not math.isfinite(loss):
