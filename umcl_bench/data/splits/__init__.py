@@ -24,7 +24,8 @@ __all__ = [
     "part_hash",
 ]
 
-_SPLITS = {split.name: split for module in (chexpert, mimic, nih, rsna, siim) for split in module.SPLITS}
+_ALL = (*chexpert.SPLITS, *mimic.SPLITS, *nih.SPLITS, *rsna.SPLITS, *siim.SPLITS)
+_SPLITS = {split.name: split for split in _ALL}
 
 
 def list_splits(dataset: str = "") -> list[str]:

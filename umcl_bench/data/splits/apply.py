@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import SPLITS, Corpus, Expectation, Pixels, Strings
+from umcl_bench.data.corpus import SPLITS, Corpus, Expectation, Pixels, Rows, Strings
 from umcl_bench.data.splits.base import Lists, NamedSplit, PartFacts, part_hash, parts_of
 from umcl_bench.errors import UsageError
 from umcl_bench.spec import PAD, Geometry
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Corpus, Strings
+from umcl_bench.data.corpus import Corpus, Rows, Strings
 from umcl_bench.data.splits.base import Lists, NamedSplit, Naming, PartFacts, bare_ids, place, rows_of
 from umcl_bench.data.splits.five import FIVE, draw_each, frontal, of_other_patients, pools
 from umcl_bench.data.tables import read_table
@@ -16,8 +15,6 @@ from umcl_bench.errors import DataError, UsageError
 LIST = "chexpert-5x200.csv"
 _PATHS = ("Path", "path", "image path", "image_path", "imgpath", "image")
 _VAL = 5_000
-
-Rows = NDArray[np.int64]
 
 
 def folder_rows(corpus: Corpus, folder: str) -> Rows:

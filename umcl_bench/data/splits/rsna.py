@@ -131,7 +131,7 @@ SPLITS = (
         source="RL4M/MRM-pytorch DatasetsSplits/RSNA_Pneumonia: val_list.txt and train_list.txt are these slices "
         "(their line counts and their first and last ids agree)",
         used_by=("MRM", "ECAMP"),
-        evidence="computed",
+        evidence="unverified",
         expected={
             "train": _facts(25_184, 5_789, "78f2a989323ab6b1"),
             "val": _facts(1_500, 223, "617c98b3844cf32c"),

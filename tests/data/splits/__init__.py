@@ -1,0 +1,1 @@
+"""Named splits and label fractions."""
