@@ -66,9 +66,8 @@ RULES = (
     Rule("Implanted Medical Device", frozenset(), "Support Devices", "a device"),
     Rule("Medical Device", frozenset(), "Support Devices", "a device"),
     Rule("Stents", frozenset(), "Support Devices", "a device"),
-    Rule("Spinal Fusion", frozenset(), "Support Devices", "CheXpert's labeler reads 'hardware' and 'plate' so"),
 )
-"""Not mapped: 'Surgical Instruments' (clips, wires), 'Sutures', 'Deformity', 'Granuloma', 'Emphysema', ...: no observation."""
+"""Not mapped, being none: 'Surgical Instruments' (clips, wires), 'Spinal Fusion' (a procedure), 'Deformity', ..."""
 
 NOT_INDEXED = "No Indexing"
 """Studies that nobody annotated; they are left out."""

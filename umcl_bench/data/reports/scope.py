@@ -8,14 +8,14 @@ from enum import Enum, auto
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
-from umcl_bench.data.reports import terms
+from umcl_bench.data.reports import cues, terms
 
 Verdict = Literal["positive", "uncertain", "negative"]
 RANK: dict[Verdict, int] = {"positive": 2, "uncertain": 1, "negative": 0}
 
 
 class Kind(Enum):
-    """What a phrase does in a sentence; the tables of `terms` say more."""
+    """What a phrase does in a sentence; `terms` and `cues` say more."""
 
     MENTION = auto()
     WEAK = auto()  # a mention that is no more than uncertain
@@ -84,13 +84,13 @@ def _entries() -> Iterator[tuple[str, Event]]:
         for about, phrases in table.items():
             yield from ((phrase, Event(kind, (about,))) for phrase in phrases)
     plain: tuple[tuple[Kind, Iterable[str]], ...] = (
-        (Kind.NEUTRAL, (*terms.NEUTRAL, *terms.NOT_MENTIONS)), (Kind.DENY, terms.DENY),
-        (Kind.DENY_BEFORE, terms.DENY_BEFORE), (Kind.DOUBT_BEFORE, terms.DOUBT_BEFORE), (Kind.ASIDE, terms.ASIDE),
-        (Kind.STOP, terms.STOPS), (Kind.VERB, terms.VERBS),
+        (Kind.NEUTRAL, (*cues.NEUTRAL, *terms.NOT_MENTIONS)), (Kind.DENY, cues.DENY),
+        (Kind.DENY_BEFORE, cues.DENY_BEFORE), (Kind.DOUBT_BEFORE, cues.DOUBT_BEFORE), (Kind.ASIDE, cues.ASIDE),
+        (Kind.STOP, cues.STOPS), (Kind.VERB, cues.VERBS),
     )  # fmt: skip
     for kind, phrases in plain:
         yield from ((phrase, Event(kind)) for phrase in phrases)
-    for phrase in terms.DOUBT:
+    for phrase in cues.DOUBT:
         first = phrase.split()[0]
         about = "strong" if first in _STRONG else "versus" if first in ("versus", "vs") else "weak"
         yield phrase, Event(Kind.DOUBT, (about,))
@@ -128,8 +128,8 @@ def _longest(node: dict[str, Any], words: list[str], at: int) -> tuple[Event | N
     return found, end
 
 
-_FILLERS = frozenset(map(_stem, terms.FILLERS))
-_RESTARTS = frozenset(map(_stem, terms.RESTARTS))
+_FILLERS = frozenset(map(_stem, cues.FILLERS))
+_RESTARTS = frozenset(map(_stem, cues.RESTARTS))
 
 
 def _restarts(words: list[str], at: int) -> bool:
@@ -185,7 +185,7 @@ class _Sentence:
         if self.spoken:
             self.subjects, self.spoken = [], False
         if self.held and event.at <= self.held[1]:
-            self.said += [(about, self.held[0]) for about in event.about]
+            self._say(event.about, self.held[0])
             self.held = (self.held[0], event.at + 5)
         else:
             self.subjects.append(event.about)
@@ -200,7 +200,7 @@ class _Sentence:
         elif self.scope is Kind.DOUBT:
             verdict = "uncertain"
         if self.subjects:
-            self.said += [(about, verdict) for subject in self.subjects for about in subject]
+            self._say([about for subject in self.subjects for about in subject], verdict)
             self.subjects = []
             return
         self.held = (verdict, event.at + 4)
@@ -227,6 +227,11 @@ class _Sentence:
         if event.about == ("versus",) and len(self.mentions) > self.group and self.mentions[-1][1] == "positive":
             self._turn("uncertain", len(self.mentions) - 1)
         self.scope = Kind.DOUBT
+
+    def _say(self, subjects: Iterable[str], verdict: Verdict) -> None:
+        for about in subjects:
+            weak = verdict == "positive" and about in terms.WEAK  # a blunted angle, prominent vessels
+            self.said.append((about, "uncertain" if weak else verdict))
 
     def _turn(self, verdict: Verdict, at: int) -> None:
         self.mentions[at] = (self.mentions[at][0], verdict)
@@ -257,7 +262,7 @@ class _Sentence:
 
 
 def verdicts(sentence: str) -> dict[str, Verdict]:
-    """What a sentence says of each observation that it names (those of `terms`); the most positive where it says two."""
+    """What a sentence says of each observation of `terms` that it names; the most positive where it says two things."""
     reader = _Sentence()
     for event in _events(words_of(sentence)):
         reader.take(event)
