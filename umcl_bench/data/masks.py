@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from umcl_bench.spec import PAD, Geometry
 
 NO_RUNS = "-1"
 """How SIIM-ACR writes an empty mask."""
+
+_NUMBERS = re.compile(r"\s*-?\d{1,18}(?:\s+-?\d{1,18})*\s*", re.ASCII)
 
 Mask = NDArray[np.bool_]
 
@@ -105,10 +108,9 @@ def _runs(text: str, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     """Where the runs begin and end."""
     if text.strip() in ("", NO_RUNS):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    try:
-        values = np.array(text.split(), dtype=np.int64)
-    except (ValueError, OverflowError):
-        raise DataError(f"the run lengths {_short(text)} are not all whole numbers") from None
+    if _NUMBERS.fullmatch(text) is None:
+        raise DataError(f"the run lengths {_short(text)} are not all whole numbers")
+    values = np.array(text.split(), dtype=np.int64)
     if len(values) % 2:
         raise DataError(f"the run lengths {_short(text)} are {len(values)} numbers; gap and run come in pairs")
     if values.min() < 0 or values.max() > pixels:

@@ -93,7 +93,7 @@ class Table:
             if not cell:
                 continue
             try:
-                out[row] = float(cell)
+                out[row] = float(cell.replace("_", "?"))  # Python reads 1_0 as 10
             except ValueError:
                 raise DataError(f"{self.where(row)}: {name} is {cell!r}, which is no number") from None
             if not low <= out[row] <= high:

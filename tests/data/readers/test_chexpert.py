@@ -39,6 +39,7 @@ DAMAGE: dict[str, Broken] = {
     **hostile.cells(TRAIN, "Path", ("", "nan", *hostile.NO_PLACES)),
     **hostile.cells(TRAIN, "Path", ("CheXpert-v1.0/train/../patient1/study1/view1_frontal.jpg", TRAIN[1][0][:-4])),
     **hostile.cells(TRAIN, "Path", (VALID[1][0],)),
+    "one film under both prefixes": hostile.cell(TRAIN, "Path", TRAIN[1][0].replace("-small", ""), line=3),
     **hostile.cells(TRAIN, "Edema", ("2", "yes", "0.5", "nan")),
     **hostile.cells(TRAIN, "Age", ("-3", "1e9", "old", "nan")),
     **hostile.cells(TRAIN, "Sex", ("woman",)),

@@ -29,7 +29,7 @@ TELLTALE = ("Path", "Frontal/Lateral", "AP/PA")
 MOST_YEARS = 130
 LATERAL = "L"
 SIDES = {"Frontal": "", "Lateral": LATERAL}
-PROJECTIONS = {"AP", "PA", "LL", "RL", ""}
+PROJECTIONS = {"AP": "AP", "PA": "PA", "LL": "LL", "RL": "RL", "": "frontal"}
 _PATH = re.compile(r"(?:CheXpert[^/\\]*/)?((train|valid|test)/(patient\d+)/(study\d+)(?:/[\w-]+\.jpg)?)", re.ASCII)
 
 UNCERTAIN = {
@@ -58,8 +58,11 @@ class Part(NamedTuple):
 def recognise(folder: Path) -> str | None:
     """What is there of the release, or None."""
     paths = [path for path in (find_table(folder, name) for name in FILES) if path]
-    seen = [p.name for p in paths if set(TELLTALE) <= set(names := header_of(p)) or names[:2] == ["Study", CHEXPERT[0]]]
-    return ", ".join(seen) or None
+    return ", ".join(path.name for path in paths if _is_ours(header_of(path))) or None
+
+
+def _is_ours(header: list[str]) -> bool:
+    return set(TELLTALE) <= set(header) or header[:2] == ["Study", CHEXPERT[0]]
 
 
 def read(root: Path, options: ReadOptions) -> Corpus:
@@ -108,7 +111,6 @@ def _read_part(path: Path) -> Part:
     table = read_rows(path, _needs(path))
     split = next(s for name, s in FILES.items() if path.name.startswith(name))
     key = "Study" if "Study" in table else "Path"
-    table.need_ids(key)
     places = _places(table, key, FOLDERS[split])
     stated = label_columns(table, {name: name for name in CHEXPERT}, CHEXPERT)
     if key == "Study":
@@ -124,11 +126,14 @@ def _places(table: Table, key: str, folder: str) -> list[tuple[str, str, str]]:
     """Each row's film below the root, patient and study."""
     tail = "" if key == "Path" else "/view1_frontal.jpg"
     places = []
+    first: dict[str, int] = {}
     for row, cell in enumerate(table[key]):
         found = _PATH.fullmatch(cell)
         if found is None or found[2] != folder or cell.endswith(".jpg") != (key == "Path"):
             like = f"CheXpert-v1.0/{folder}/patient00001/study1{'/view1_frontal.jpg' if key == 'Path' else ''}"
             raise DataError(f"{table.where(row)}: {key} is {cell!r}; it must be like {like}")
+        if first.setdefault(found[1], row) != row:
+            raise DataError(f"{table.where(row)}: {key} {cell!r} is also on line {table.lines[first[found[1]]]}")
         places.append((found[1] + tail, found[3], found[4]))
     return places
 
@@ -136,7 +141,7 @@ def _places(table: Table, key: str, folder: str) -> list[tuple[str, str, str]]:
 def _views(table: Table) -> list[str]:
     """'L' for what is called Lateral, else the projection; 17 films of train.csv are called Frontal, and LL or RL."""
     sides = table.texts("Frontal/Lateral", SIDES)
-    projections = table.texts("AP/PA", {name: name or "frontal" for name in PROJECTIONS})
+    projections = table.texts("AP/PA", PROJECTIONS)
     return [side or projection for side, projection in zip(sides, projections, strict=True)]
 
 
