@@ -2,7 +2,8 @@
 
 A phantom is not a patient. Its studies have findings with side, zone and severity, a film, lesion masks and boxes, a
 report, and a prior study of the same patient. Each study is drawn from a seed of its own, so any film can be made alone
-and the result does not depend on how many workers make it. Prevalences are ours: high enough for narrow intervals.
+and the result does not depend on how many workers make it. Sex, age, view, site, marker and exposure are drawn apart
+from the findings, so that none of them predicts one: on patients' films they do (age and Cardiomegaly, AP and devices).
 """
 
 from __future__ import annotations
@@ -13,51 +14,38 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Box, Corpus
-from umcl_bench.data.policies import LabelPolicy
-from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING, NO_PATHOLOGY
-from umcl_bench.spec import PAD, Geometry
+from umcl_bench.data.phantom.prevalence import PREVALENCE, draw_findings, draw_severity, draw_side
+from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY
 
 VERSION = 2
 """Part of the fingerprint: raise it whenever a film, a label or a report changes."""
 
-PREVALENCE = {
-    "Cardiomegaly": 0.24,
-    "Edema": 0.18,
-    "Consolidation": 0.17,
-    "Atelectasis": 0.2,
-    "Pleural Effusion": 0.24,
-    "Pneumothorax": 0.1,
-    "Pneumonia": 0.14,
-    "Lung Lesion": 0.07,
-    "Lung Opacity": 0.06,  # with no more specific cause; the label also follows from its children
-    "Enlarged Cardiomediastinum": 0.06,
-    "Pleural Other": 0.04,
-    "Fracture": 0.04,
-    "Support Devices": 0.28,
-}
 OPACITIES = frozenset({"Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion", "Lung Opacity"})
 """Children of Lung Opacity in CheXpert's hierarchy, and itself."""
 
-RAISED_BY = {
-    "Edema": ("Cardiomegaly", 2.0),
-    "Pleural Effusion": ("Edema", 1.8),
-    "Atelectasis": ("Pleural Effusion", 1.6),
-}
-"""Co-occurrence: the first is so many times likelier where the second is present."""
-
-PATTERNS: tuple[tuple[str, ...], ...] = ((), (), ("Pleural Effusion",), ("Cardiomegaly", "Edema"), ("Consolidation",))
+PATTERNS: tuple[tuple[str, ...], ...] = (
+    (),
+    (),
+    ("Cardiomegaly",),
+    ("Edema",),
+    ("Consolidation",),
+    ("Atelectasis",),
+    ("Pleural Effusion",),
+)
 """What look-alike studies have; the `similarity` dial draws from these."""
 
-TWO_SIDED = frozenset({"Edema"})
 MIDLINE = frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum", "Support Devices"})
+FOCAL = frozenset({"Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion"})
+"""Findings with a zone that a report can name. Each zone is as likely as the others, so that none can be guessed."""
+
 ZONES = ("upper", "mid", "lower")
 _ZONE_Y = {"upper": -0.38, "mid": -0.05, "lower": 0.24}
+_ONE_ZONE = {"Pleural Effusion": "lower", "Atelectasis": "lower", "Pneumothorax": "upper"}
 DEVICES = (
     "pacemaker",
     "central venous catheter",
@@ -66,12 +54,30 @@ DEVICES = (
     "chest tube",
     "sternotomy wires",
 )
-"""The kinds of Support Devices."""
+"""The kinds of Support Devices; each is as likely as the others, with any findings."""
 
 MARKERS = ("", "L", "R", "PORTABLE", "ERECT")
 """Burnt-in text, '' for none."""
 
-SITES = 4
+SHORTCUT_MARKER, SHORTCUT_SITE = "PORTABLE", 0
+"""What stands for Pneumonia where the `shortcut` dial is turned on."""
+
+
+class Site(NamedTuple):
+    """How a hospital's films look: what it adds to the exposure and to the log of gamma, and its noise."""
+
+    exposure: float
+    log_gamma: float
+    noise: float
+
+
+SITES = (Site(-0.02, 0.0, 1.0), Site(0.0, 0.06, 1.2), Site(0.02, -0.06, 0.9), Site(0.12, 0.5, 3.0))
+"""Films come from the first three; the last is where the `site_shift` dial takes films of the test split from."""
+
+FAR_SITE = len(SITES) - 1
+
+CHANGES = {"better": 0.25, "same": 0.3, "worse": 0.25, "gone": 0.2}
+"""How often a finding of the prior study is each of these at the next (ours)."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,9 @@ class Dials:
 
     label_only_fraction: share of training patients whose reports are withheld. similarity: share of studies drawn
     from a handful of patterns (false negatives of a batch). wording_shift: how often a report avoids the finding's
-    own name. label_noise: share of training labels flipped. shortcut: how well a burnt-in marker predicts Pneumonia
-    in training (in val and test it never does). site_shift: how far the test films' exposure moves away.
+    own name. label_noise: share of training labels flipped. shortcut: share of training films whose burnt-in marker
+    and site tell whether there is Pneumonia (in val and test they never do). site_shift: share of the test films that
+    come from a site of which no training film is, and which exposes differently.
     """
 
     label_only_fraction: float = 0.5
@@ -158,12 +165,13 @@ class Study:
     noise: float
     shift: tuple[float, float]
     tilt: float
-    view: str
+    view: str  # 'AP' or 'PA'
     marker: str  # one of MARKERS
     seed: int
     sex: str  # 'F' or 'M'
     age: int  # in years
-    site: int  # 0 to SITES - 1
+    site: int  # the place in SITES
+    resolved: tuple[Lesion, ...] = ()  # what the prior study had and this one has not
 
     def findings(self) -> frozenset[str]:
         """The names that are true of the study, parents included; 'No Finding' where there is no pathology."""
@@ -175,14 +183,41 @@ class Study:
         return frozenset(names) if names - NO_PATHOLOGY else frozenset(names | {NO_FINDING})
 
 
+class Patient(NamedTuple):
+    """What the studies of one patient have in common."""
+
+    name: str
+    anatomy: Anatomy
+    sex: str
+    age: int
+
+
 _SPLIT_CODE = {"train": 0, "val": 1, "test": 2}
 
 
 def draw_patient(spec: PhantomSpec, split: str, number: int) -> tuple[Study, ...]:
     """The one or two studies of a patient, the earlier first; depends on nothing but the arguments."""
     rng = np.random.default_rng([spec.seed, _SPLIT_CODE[split], number])
-    name = f"{split}-{number:05d}"
-    anatomy = Anatomy(
+    patient = Patient(
+        name=f"{split}-{number:05d}",
+        anatomy=draw_anatomy(rng),
+        sex="M" if rng.random() < 63_340 / 112_120 else "F",  # NIH ChestX-ray14's share of films
+        age=int(np.clip(rng.normal(47, 17), 18, 95)),  # NIH ChestX-ray14's mean and deviation
+    )
+    dials = spec.dials if split == "train" else dataclasses.replace(spec.dials, shortcut=0.0)
+    far = dials.site_shift if split == "test" else 0.0
+    lesions = _first_lesions(rng, dials, patient.anatomy)
+    studies = [draw_study(rng, patient, 0, lesions, dials.shortcut, far)]
+    if rng.random() < 0.35:
+        lesions, resolved = _later_lesions(rng, lesions, patient.anatomy)
+        later = draw_study(rng, patient, 1, lesions, dials.shortcut, far)
+        studies.append(dataclasses.replace(later, resolved=resolved))
+    return tuple(studies)
+
+
+def draw_anatomy(rng: Generator) -> Anatomy:
+    """A patient's chest."""
+    return Anatomy(
         lung_x=rng.uniform(0.4, 0.46),
         lung_width=rng.uniform(0.29, 0.35),
         apex=rng.uniform(-0.8, -0.68),
@@ -193,99 +228,88 @@ def draw_patient(spec: PhantomSpec, split: str, number: int) -> tuple[Study, ...
         ribs=rng.uniform(3.4, 4.4),
         rib_phase=rng.uniform(0, 1),
     )
-    person = ("F", "M")[rng.integers(2)], int(rng.integers(20, 90))
-    studies: list[Study] = []
-    lesions: tuple[Lesion, ...] = ()
-    for index in range(1 + int(rng.random() < 0.35)):
-        lesions = _first_lesions(rng, spec.dials, anatomy) if index == 0 else _later_lesions(rng, lesions, anatomy)
-        studies.append(_draw_study(rng, spec, split, name, index, anatomy, person, lesions))
-    return tuple(studies)
 
 
-def _draw_study(
-    rng: Generator,
-    spec: PhantomSpec,
-    split: str,
-    name: str,
-    index: int,
-    anatomy: Anatomy,
-    person: tuple[str, int],
-    lesions: tuple[Lesion, ...],
+def draw_study(
+    rng: Generator, patient: Patient, number: int, lesions: tuple[Lesion, ...], shortcut: float = 0.0, far: float = 0.0
 ) -> Study:
-    dials = spec.dials
-    moved = dials.site_shift if split == "test" else 0.0
+    """A study with these lesions: position, exposure, view, site and marker, drawn apart from them but for `shortcut`.
+
+    `shortcut` is how often marker and site tell of Pneumonia, `far` how often the site is the far one.
+    """
+    tied = rng.random() < shortcut
     pneumonia = any(lesion.finding == "Pneumonia" for lesion in lesions)
-    tied = split == "train" and rng.random() < dials.shortcut
+    marker, near = MARKERS[rng.integers(len(MARKERS))], int(rng.integers(FAR_SITE))
+    if tied:
+        marker, near = (SHORTCUT_MARKER, SHORTCUT_SITE) if pneumonia else ("", 1 + near % 2)
+    at = FAR_SITE if rng.random() < far else near
+    site = SITES[at]
     return Study(
-        patient=name,
-        number=index,
-        anatomy=anatomy,
+        patient=patient.name,
+        number=number,
+        anatomy=patient.anatomy,
         lesions=lesions,
-        exposure=rng.normal(0, 0.05) + 0.12 * moved,
-        gamma=float(np.exp(rng.normal(0, 0.12) + 0.5 * moved)),
-        noise=rng.uniform(0.012, 0.035) * (1 + 2 * moved),
+        exposure=rng.normal(0, 0.05) + site.exposure,
+        gamma=float(np.exp(rng.normal(0, 0.12) + site.log_gamma)),
+        noise=rng.uniform(0.012, 0.035) * site.noise,
         shift=(rng.normal(0, 0.025), rng.normal(0, 0.025)),
         tilt=rng.normal(0, 0.03),
-        view="AP" if rng.random() < 0.4 else "PA",
-        marker=MARKERS[3 * pneumonia] if tied else MARKERS[rng.integers(len(MARKERS))],
+        view="AP" if rng.random() < 44_810 / 112_120 else "PA",  # NIH ChestX-ray14's share of films
+        marker=marker,
         seed=int(rng.integers(2**31)),
-        sex=person[0],
-        age=person[1],
-        site=int(rng.integers(SITES)),
+        sex=patient.sex,
+        age=patient.age,
+        site=at,
     )
 
 
 def _first_lesions(rng: Generator, dials: Dials, anatomy: Anatomy) -> tuple[Lesion, ...]:
-    if rng.random() < dials.similarity:
-        names = list(PATTERNS[rng.integers(len(PATTERNS))])
-    elif rng.random() < 0.2:
-        names = ["Support Devices"] if rng.random() < PREVALENCE["Support Devices"] else []
-    else:
-        names = _independent_findings(rng)
-    return tuple(_draw_lesion(rng, name, anatomy) for name in PREVALENCE if name in names)
+    alike = rng.random() < dials.similarity
+    names = PATTERNS[rng.integers(len(PATTERNS))] if alike else draw_findings(rng)
+    return tuple(draw_lesion(rng, name, anatomy) for name in names)
 
 
-def _independent_findings(rng: Generator) -> list[str]:
-    names: list[str] = []  # in the table's order: the order of a set differs from process to process
-    for name, prevalence in PREVALENCE.items():
-        cause, factor = RAISED_BY.get(name, ("", 1.0))
-        if rng.random() < prevalence * (factor if cause in names else 1.0):
-            names.append(name)
-    return names
-
-
-def _later_lesions(rng: Generator, before: tuple[Lesion, ...], anatomy: Anatomy) -> tuple[Lesion, ...]:
+def _later_lesions(
+    rng: Generator, before: tuple[Lesion, ...], anatomy: Anatomy
+) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...]]:
+    """The lesions at the next study, each with its change, and those that are gone."""
     after: list[Lesion] = []
+    gone: list[Lesion] = []
     for lesion in before:
-        change = ("better", "same", "worse", "gone")[rng.choice(4, p=(0.25, 0.3, 0.25, 0.2))]
-        step = {"better": -0.3, "same": 0.0, "worse": 0.3, "gone": 0.0}[change]
-        if change != "gone":
-            severity = float(np.clip(lesion.severity + step, 0.25, 1.0))
-            after.append(dataclasses.replace(lesion, severity=severity, change=change))
-    for name in _independent_findings(rng):
+        later = _later(rng, lesion)
+        (gone if later.change == "gone" else after).append(later)
+    for name in draw_findings(rng):
         if rng.random() < 0.25 and name not in {lesion.finding for lesion in before}:
-            after.append(dataclasses.replace(_draw_lesion(rng, name, anatomy), change="new"))
+            after.append(dataclasses.replace(draw_lesion(rng, name, anatomy), change="new"))
     order = list(PREVALENCE)
-    return tuple(sorted(after, key=lambda lesion: order.index(lesion.finding)))
+    return tuple(sorted(after, key=lambda lesion: order.index(lesion.finding))), tuple(gone)
 
 
-def _draw_lesion(rng: Generator, finding: str, anatomy: Anatomy) -> Lesion:
-    side = "both" if finding in TWO_SIDED else ("right", "left")[rng.integers(2)]
-    if finding in ("Pleural Effusion", "Atelectasis") and rng.random() < 0.3:
-        side = "both"
-    if finding in MIDLINE:
-        side = "midline"
+def _later(rng: Generator, lesion: Lesion) -> Lesion:
+    """The lesion with a change and its new severity; one that could not be seen to get better or worse does not."""
+    step = rng.uniform(0.15, 0.3)
+    possible = dict(CHANGES)
+    if lesion.kind or lesion.severity - step < 0.3:
+        del possible["better"]
+    if lesion.kind or lesion.severity + step > 1.0:
+        del possible["worse"]
+    weights = np.array(list(possible.values()))
+    change = list(possible)[rng.choice(len(weights), p=weights / weights.sum())]
+    severity = lesion.severity + {"better": -step, "worse": step}.get(change, 0.0)
+    return dataclasses.replace(lesion, severity=severity, change=change)
+
+
+def draw_lesion(rng: Generator, finding: str, anatomy: Anatomy) -> Lesion:
+    """A finding with its side, zone, severity and place."""
+    side = "both" if finding == "Edema" else "midline" if finding in MIDLINE else draw_side(rng, finding)
     zone = ZONES[rng.integers(3)]
-    if finding in ("Pleural Effusion", "Atelectasis"):
-        zone = "lower"
-    if finding == "Pneumothorax":
-        zone = "upper"
+    zone = _ONE_ZONE.get(finding, zone)
     sign = {"right": -1.0, "left": 1.0}.get(side, 0.0)
     return Lesion(
         finding=finding,
         side=side,
         zone=zone,
-        severity=rng.uniform(0.3, 1.0),
+        severity=draw_severity(rng, finding),
         x=sign * (anatomy.lung_x + rng.uniform(-0.1, 0.1)),
         y=_ZONE_Y[zone] + rng.uniform(-0.08, 0.08),
         radius=rng.uniform(0.06, 0.1) if finding == "Lung Lesion" else rng.uniform(0.14, 0.2),
@@ -308,87 +332,3 @@ def _studies_of(spec: PhantomSpec, split: str) -> Iterator[tuple[str, int, Study
             yield split, number, study
             left -= 1
         number += 1
-
-
-@dataclass(frozen=True)
-class PhantomPixels:
-    """The films, or the lesion masks, of a phantom; drawn when asked for."""
-
-    spec: PhantomSpec
-    masks: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        """The spec's, marked where these are the masks."""
-        return self.spec.fingerprint + ("-masks" if self.masks else "")
-
-    def __len__(self) -> int:
-        return self.spec.train + self.spec.val + self.spec.test
-
-    def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
-        """Film or mask `row` as (size, size)."""
-        from umcl_bench.data.phantom.render import draw_film, draw_mask
-
-        study = all_studies(self.spec)[row][2]
-        return draw_mask(study, size) if self.masks else draw_film(study, size)
-
-
-def phantom_corpus(spec: PhantomSpec) -> Corpus:
-    """The phantom as one joined corpus: reports and labels in train, labels only for a share of its patients."""
-    from umcl_bench.data.phantom.reports import write_report
-
-    rows = all_studies(spec)
-    studies = [study for _, _, study in rows]
-    splits = np.array([split for split, _, _ in rows], dtype=object)
-    labels = np.array([[f in s.findings() for f in CHEXPERT] for s in studies], dtype=np.float32)
-    rng = np.random.default_rng([spec.seed, 99])
-    flipped = (rng.random(labels.shape) < spec.dials.label_noise) & (splits == "train")[:, None]
-    ids = [f"{s.patient}-{s.number}" for s in studies]
-    row_of = {name: row for row, name in enumerate(ids)}
-    reports = [
-        None if split == "train" and _label_only(spec, number) else write_report(study, spec.dials.wording_shift)
-        for split, number, study in rows
-    ]
-    return Corpus(
-        source="phantom",
-        kind="phantom",
-        dataset="phantom",
-        classes=CHEXPERT,
-        policy=LabelPolicy(unnamed="stated"),
-        ids=np.array(ids, dtype=object),
-        patients=np.array([s.patient for s in studies], dtype=object),
-        splits=splits,
-        views=np.array([s.view for s in studies], dtype=object),
-        reports=np.array(reports, dtype=object),
-        stated=np.where(flipped, 1 - labels, labels),
-        pixels=PhantomPixels(spec),
-        prior=np.array([row_of[f"{s.patient}-{s.number - 1}"] if s.number else -1 for s in studies], dtype=np.int64),
-        masks=PhantomPixels(spec, masks=True),
-        has_mask=np.ones(len(studies), dtype=bool),
-        boxes=tuple(_boxes(study) for study in studies),
-        facts={"phantom_version": VERSION, **dataclasses.asdict(spec)},
-        notes=("phantom: synthetic films of no patient; figures say nothing about real radiographs",),
-    )
-
-
-def _label_only(spec: PhantomSpec, patient: int) -> bool:
-    draw = np.random.default_rng([spec.seed, 7, patient]).random()
-    return bool(draw < spec.dials.label_only_fraction)
-
-
-def _boxes(study: Study) -> tuple[Box, ...]:
-    boxes = []
-    for lesion in study.lesions:
-        if lesion.finding in ("Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion"):
-            corners = (
-                lesion.x - lesion.radius,
-                lesion.y - lesion.radius,
-                lesion.x + lesion.radius,
-                lesion.y + lesion.radius,
-            )
-            dx, dy = study.shift
-            x0, y0, x1, y1 = (
-                float(np.clip((c + d + 1) / 2, 0, 1)) for c, d in zip(corners, (dx, dy, dx, dy), strict=True)
-            )
-            boxes.append(Box(lesion.finding, x0, y0, x1, y1))
-    return tuple(boxes)
