@@ -1,6 +1,7 @@
 """The four 'RSNA' splits, against the real csv and BenchX's published lists."""
 
 import csv
+import gzip
 import io
 import random
 import zipfile
@@ -40,6 +41,21 @@ def test_gloria_has_the_hashes_of_the_reference() -> None:
     for name, expected in GLORIA.items():
         rows = corpus.splits == name
         assert (rows.sum(), (rows & positive).sum(), part_hash(corpus.ids[rows])) == expected
+
+
+@needs_real
+@pytest.mark.parametrize("name", list_splits("rsna"))
+def test_how_many_films_are_of_persons_in_train_too(name: str) -> None:
+    """By torchxrayvision's match of RSNA's films with NIH's, whose names begin with the person."""
+    with gzip.open(OFFICIAL / "rsna" / "rsna_to_nih.csv.gz", "rt") as file:
+        matched = [row for row in csv.DictReader(file) if float(row["mse"]) < 10]
+    person = {row["patientId"]: row["nih_image"].partition("_")[0] for row in matched}
+    corpus = apply_split(real("rsna"), name)
+    trained = {person[i] for i in part(corpus, "train") if i in person}
+    held_out = "val" if name == "rsna@mrm" else "test"
+    films = part(corpus, held_out)
+    count = sum(person.get(i) in trained for i in films)
+    assert f"{count:,} of the {len(films):,} {held_out} films are of persons" in get_split(name).leaks
 
 
 @needs_real

@@ -86,7 +86,8 @@ def assign(corpus: Corpus, split: NamedSplit, folders: Iterable[Path] = ()) -> A
     _refuse_others(corpus, split)
     lists = Lists(split.name, tuple(folders))
     column = split.assign(corpus, lists)
-    members = {part: np.flatnonzero([part in parts_of(value) for value in column]) for part in SPLITS}
+    where = {value: parts_of(value) for value in set(column)}
+    members = {part: np.flatnonzero([part in where[value] for value in column]) for part in SPLITS}
     namings = {name: naming(corpus, lists) for name, naming in split.namings.items()}
     parts = tuple(
         _part(corpus, name, rows, split.expected.get(name), namings)
@@ -133,8 +134,8 @@ def _part(corpus: Corpus, name: str, rows: Rows, expected: PartFacts | None, nam
 def apply_named(corpus: Corpus, split: NamedSplit, folders: Iterable[Path] = ()) -> Corpus:
     """The corpus with the split's parts in `splits`; see `apply_split`."""
     found = assign(corpus, split, folders)
-    first = np.array([next(iter(parts_of(value)), "") for value in found.column], dtype=object)
-    again = [(row, part) for row, value in enumerate(found.column) for part in parts_of(value)[1:]]
+    first = np.array([value.partition("+")[0] for value in found.column], dtype=object)
+    again = [(row, part) for row, value in enumerate(found.column) for part in value.split("+")[1:]]
     placed = dataclasses.replace(
         corpus,
         splits=first,
