@@ -212,7 +212,7 @@ PLACES_AFTER: dict[tuple[str, str], tuple[str, ...]] = {
 """(side, zone) to what stands behind the name."""
 
 TERSE_PLACES: dict[tuple[str, str], tuple[str, ...]] = {
-    (side, zone): tuple([f"{letter} {zones[0]}".strip()])
+    (side, zone): tuple(f"{letter} {zone_word}".strip() for zone_word in zones[:1])
     for side, letter in (("right", "R"), ("left", "L"))
     for zone, zones in _ZONES_BEFORE.items()
 } | {("both", ""): ("bilat",)}
