@@ -16,7 +16,7 @@ from umcl_bench.data.images import FilePixels
 from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, no_prior
-from umcl_bench.data.tables import Table, header_of, read_table
+from umcl_bench.data.tables import Table, read_table
 from umcl_bench.data.vocabulary import COVIDX, ordered
 from umcl_bench.errors import DataError, UsageError
 
@@ -28,6 +28,7 @@ PLAIN = "CXR"
 OFFICIAL_CXR4 = 84_818
 """Films of CXR-4 (Wu et al. 2023), the only version with a val.txt."""
 
+_FIRST_BYTES = 4_096
 _LIST = re.compile(r"(train|val|test)(?:_(COVIDx(?!.?CT)[\w.-]*|split\w*))?\.txt")
 
 
@@ -42,15 +43,18 @@ def recognise(folder: Path) -> str | None:
 
 
 def find_lists(root: Path) -> Lists:
-    """The lists in `root` or its labels/, whose first line has a class of COVIDx in its third field."""
+    """The lists in `root` or its labels/. Those whose names don't say COVIDx count where one has a class of COVIDx."""
     found: Lists = {}
     for folder in (root / name for name in FOLDERS):
         for path in sorted(folder.glob("*.txt")):
             match = _LIST.fullmatch(path.name)
-            if match and (_fields(path)[2:3] or [""])[0] in COVIDX:
-                split, version = match.groups()
-                found.setdefault(version or PLAIN, {})[split] = path
-    return found
+            if match:
+                found.setdefault(match[2] or PLAIN, {})[match[1]] = path
+    return {version: lists for version, lists in found.items() if "COVIDx" in version or _any_is_list(lists)}
+
+
+def _any_is_list(lists: dict[str, Path]) -> bool:
+    return any(name in COVIDX for path in lists.values() for name in _fields(path)[2:3])
 
 
 def read(root: Path, options: ReadOptions) -> Corpus:
@@ -93,8 +97,9 @@ def read(root: Path, options: ReadOptions) -> Corpus:
 
 
 def _fields(path: Path) -> list[str]:
-    """The fields of the first line; [] where it can't be read."""
-    return (header_of(path) or [""])[0].split()
+    """The fields of the first line."""
+    with path.open("rb") as file:
+        return file.readline(_FIRST_BYTES).decode("utf-8-sig", errors="replace").split()
 
 
 def _read_list(path: Path) -> Table:
