@@ -20,7 +20,7 @@ from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, json_field, no_prior, read_json, read_rows
 from umcl_bench.data.readers.mimic_films import MimicFilm, film_of, films_folder
-from umcl_bench.data.tables import Table, header_of
+from umcl_bench.data.tables import Table
 from umcl_bench.data.vocabulary import canonical, ordered
 from umcl_bench.errors import DataError
 
@@ -67,9 +67,7 @@ class Phrase(NamedTuple):
 def recognise(folder: Path) -> str | None:
     """What is there of the release, or None."""
     path = _newest(folder)
-    if path is None or (path.suffix == ".csv" and not set(COLUMNS) <= set(header_of(path))):
-        return None
-    return path.name
+    return path.name if path else None
 
 
 def read(root: Path, options: ReadOptions) -> Corpus:

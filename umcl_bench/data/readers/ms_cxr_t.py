@@ -19,7 +19,7 @@ from umcl_bench.data.policies import LabelPolicy
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, read_rows
 from umcl_bench.data.readers.mimic_films import MimicFilm, film_of, films_folder
-from umcl_bench.data.tables import Table, find_table, header_of
+from umcl_bench.data.tables import Table, find_table
 from umcl_bench.errors import DataError
 
 IMAGES = "MS_CXR_T_temporal_image_classification_v1.0.0.csv"
@@ -44,10 +44,7 @@ class Films(NamedTuple):
 
 def recognise(folder: Path) -> str | None:
     """What is there of the release, or None."""
-    images, sentences = find_table(folder, IMAGES), find_table(folder, SENTENCES)
-    if images and not {*FILM_COLUMNS, *PROGRESSIONS} <= set(header_of(images)):
-        return None
-    return ", ".join(path.name for path in (images, sentences) if path) or None
+    return ", ".join(path.name for name in (IMAGES, SENTENCES) if (path := find_table(folder, name))) or None
 
 
 def read(root: Path, options: ReadOptions) -> Corpus:

@@ -25,7 +25,7 @@ from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, json_field, no_prior, read_json, read_rows
 from umcl_bench.data.readers.openi_archive import read_reports, sections_of
 from umcl_bench.data.reports.sections import Sections, choose
-from umcl_bench.data.tables import Table, find_table, header_of
+from umcl_bench.data.tables import Table, find_table
 from umcl_bench.data.vocabulary import MESH, MESH_NOTHING, NO_FINDING, of_mesh, ordered
 from umcl_bench.errors import DataError
 
@@ -115,7 +115,7 @@ def _forms(root: Path) -> dict[Form, Path]:
     if xml:
         found["xml"] = xml
     reports = find_table(root, REPORTS)
-    if reports and find_table(root, PROJECTIONS) and set(REPORT_COLUMNS) <= set(header_of(reports)):
+    if reports and find_table(root, PROJECTIONS):
         found["csv"] = reports
     annotation = root / ANNOTATION
     if annotation.is_file():

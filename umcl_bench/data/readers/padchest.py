@@ -19,7 +19,7 @@ from umcl_bench.data.images import FilePixels
 from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, no_prior, read_rows
-from umcl_bench.data.tables import Table, find_table, header_of
+from umcl_bench.data.tables import Table, find_table
 from umcl_bench.data.vocabulary import PADCHEST, ordered
 from umcl_bench.errors import DataError
 
@@ -45,7 +45,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 def recognise(folder: Path) -> str | None:
     """What is there of the release, or None."""
     path = find_table(folder, *TABLES)
-    return path.name if path and set(COLUMNS) <= set(header_of(path)) else None
+    return path.name if path else None
 
 
 def read(root: Path, options: ReadOptions) -> Corpus:
