@@ -24,7 +24,7 @@ def textures(count: int, seed: int, size: int = 64) -> Films:
     """Films of smoothed noise: each with detail of its own."""
     noise = np.random.default_rng(seed).normal(size=(count, size // 4, size // 4)).astype(np.float32)
     films = np.stack([np.asarray(Image.fromarray(n).resize((size, size), Image.Resampling.BICUBIC)) for n in noise])
-    return np.clip(128 + 40 * films, 1, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 40 * films, 1, 255), dtype=np.uint8)
 
 
 def jpeg(image: Image.Image) -> Image.Image:
@@ -56,15 +56,15 @@ CHANGES: dict[str, tuple[Change, float]] = {
 
 @pytest.fixture(scope="module")
 def real() -> Hashes:
-    """350 and 665 films of adults, and every second one of 2,892 of children."""
+    """350 and 665 films of adults, and every fourth of 2,892 of children."""
     corpora = [read_folder(REAL_DATA / name) for name in REAL]
-    rows = [(c, row) for c in corpora for row in range(0, len(c), 1 if len(c) < 700 else 2)]
+    rows = [(c, row) for c in corpora for row in range(0, len(c), 1 if len(c) < 700 else 4)]
     return hash_films(np.stack([c.pixels.read(row, 64) for c, row in rows]))
 
 
 @needs_real
 def test_no_two_real_films_are_near_duplicates(real: Hashes) -> None:
-    """3.0 million pairs; the nearest, two films of one patient, score 0.934 (the READMEs say that none is left)."""
+    """1.5 million pairs; the nearest, two films of one patient, score 0.934 (the READMEs say that none is left)."""
     assert not real.blank.any()
     nearest = near_duplicates(real, threshold=0.9)
     assert 0.92 < max(pair.correlation for pair in nearest) < THRESHOLD  # so the threshold is not idle
@@ -75,12 +75,12 @@ def test_no_two_real_films_are_near_duplicates(real: Hashes) -> None:
 def test_copies_of_real_films_are_found_among_the_others(real: Hashes, change: str, tmp_path: Path) -> None:
     how, least = CHANGES[change]
     corpora = [read_folder(REAL_DATA / name) for name in ("covid-cxr", "nih-cxr14-mini")]
-    rows = [np.arange(0, 350, 15), 350 + np.arange(0, 665, 30)]
+    rows = [np.arange(0, 350, 20), 350 + np.arange(0, 665, 40)]
     copies = []
     for corpus, places in zip(corpora, (rows[0], rows[1] - 350), strict=True):
         for row in places:
             path = tmp_path / "copy.png"
-            how(Image.open(REAL_DATA / corpus.dataset / str(corpus.ids[row])).convert("L")).save(path)
+            how(Image.open(REAL_DATA / corpus.dataset / str(corpus.ids[row])).convert("L")).save(path, compress_level=1)
             copies.append(read_film(path, "", 64))
     pairs = near_duplicates(real.take(np.arange(1015)), hash_films(np.stack(copies)))
     right = [pair for pair in pairs if pair.row_a == np.concatenate(rows)[pair.row_b]]
