@@ -16,7 +16,7 @@ from umcl_bench.data import tables
 from umcl_bench.data.tables import Table, find_table, header_of, read_table
 from umcl_bench.errors import DataError
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.lists(
     TEXT.map(str.strip).filter(lambda name: name and not name.startswith("\ufeff")),
     min_size=1,

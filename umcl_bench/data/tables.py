@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import re
 import zipfile
 import zlib
@@ -244,6 +245,6 @@ def find_table(folder: Path, *names: str) -> Path | None:
     for name in names:
         for suffix in ("", ".gz", ".zip"):
             path = folder / f"{name}{suffix}"
-            if path.is_file():
+            if os.path.isfile(path):  # Path.is_file raises where the folder may not be entered
                 return path
     return None

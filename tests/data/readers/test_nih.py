@@ -50,6 +50,7 @@ DAMAGE: dict[str, Broken] = {
 }
 BOX_DAMAGE = {
     **hostile.broken([row[:6] for row in BOX_ROWS], "Finding Label"),
+    **hostile.twice(BOX_ROWS, "the same box"),
     **hostile.cells(BOX_ROWS, "Finding Label", ("", "Effusions")),
     "a box beyond the film": hostile.cell(BOX_ROWS, "w", "769", says="leaves the film"),
     "a corner beyond the film": hostile.cell(BOX_ROWS, "y", "-1", says="between 0 and 1024"),
@@ -137,6 +138,8 @@ def test_boxes_are_fractions_of_the_film(root: Path) -> None:
     assert corpus.boxes[0] == (Box("Cardiomegaly", 0.25, 0.5, 0.375, 0.75),)
     assert [box.finding for box in corpus.boxes[3]] == ["Infiltration", "Nodule"]
     assert corpus.boxes[1] == ()
+    hostile.write(root, {BOXES: [*BOX_ROWS, ["00099999_000.png", "Mass", "1", "1", "2", "2"]]})
+    assert READER.read(root, DEFAULTS).notes[0] == f"1 films of {BOXES} are in no other table"
     (root / BOXES).unlink()
     assert READER.read(root, DEFAULTS).boxes == ()
 

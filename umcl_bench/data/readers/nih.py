@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,6 +61,14 @@ OFFICIAL = {
 OFFICIAL_LISTS = {"train_val_list.txt": 86_524, "test_list.txt": 25_596}
 
 
+class Boxes(NamedTuple):
+    """The boxes of each film, their count, and what to tell of them."""
+
+    of_films: tuple[tuple[Box, ...], ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def recognise(folder: Path) -> str | None:
     """What is there of the release, or None."""
     path = find_table(folder, *LABELS)
@@ -75,9 +84,9 @@ def read(root: Path, options: ReadOptions) -> Corpus:
     table.need_ids(PATIENT, unique=False)
     rows = {name: row for row, name in enumerate(table[ID])}
     splits, listed, notes = _splits(root, table, rows)
-    boxes, box_expected = _boxes(root, rows)
+    boxes = _boxes(root, rows)
     stated = _stated(table)
-    expectations = (*_expectations(table, stated), *listed, *box_expected)
+    expectations = (*_expectations(table, stated), *listed, *boxes.expectations)
     policy = options.policy(READER.policy)
     return Corpus(
         source=READER.name,
@@ -93,11 +102,11 @@ def read(root: Path, options: ReadOptions) -> Corpus:
         stated=stated,
         pixels=FilePixels(root, _paths(root, table[ID]), known_by="sizes"),
         prior=no_prior(len(table)),
-        boxes=boxes,
+        boxes=boxes.of_films,
         attributes={"sex": column(table.texts(SEX, SEXES)), "age": column(_ages(table))},
         expectations=expectations,
         facts={"label_policy": policy.describe(), "val": f"a {VAL_EVERY}th of train_val's patients, by SHA-256"},
-        notes=(*notes, *counts_note(expectations)),
+        notes=(*notes, *boxes.notes, *counts_note(expectations)),
     )
 
 
@@ -166,23 +175,29 @@ def held_out(patient: str) -> bool:
     return int.from_bytes(hashlib.sha256(patient.encode()).digest(), "big") % VAL_EVERY == 0
 
 
-def _boxes(root: Path, rows: dict[str, int]) -> tuple[tuple[tuple[Box, ...], ...], tuple[Expectation, ...]]:
+def _boxes(root: Path, rows: dict[str, int]) -> Boxes:
     """Each film's boxes; () where there is no list of them."""
     path = find_table(root, BOXES)
     if path is None:
-        return (), ()
+        return Boxes()
     table = read_rows(path, (ID, "Finding Label", *CORNERS))
     findings = table.texts("Finding Label", NIH | {"Infiltrate": "Infiltration"})
-    x, y, w, h = (table.numbers(name, low=0, high=SIZE) for name in CORNERS)
-    out: dict[int, list[Box]] = {}
-    for at, (image, finding) in enumerate(zip(table[ID], findings, strict=True)):
-        box = Box(finding, *(float(v) / SIZE for v in (x[at], y[at], x[at] + w[at], y[at] + h[at])))
+    x, y, w, h = (table.numbers(name, low=0, high=SIZE) / SIZE for name in CORNERS)
+    out: dict[str, list[Box]] = {}
+    corners = zip(x.tolist(), y.tolist(), (x + w).tolist(), (y + h).tolist(), strict=True)
+    for at, (image, finding, place) in enumerate(zip(table[ID], findings, corners, strict=True)):
+        box = Box(finding, *place)
         if not (0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1):
             raise DataError(f"{table.where(at)}: the box is empty or leaves the film of {SIZE} x {SIZE} pixels")
-        if image in rows:
-            out.setdefault(rows[image], []).append(box)
-    boxes = tuple(tuple(out.get(row, ())) for row in range(len(rows)))
-    return boxes, (Expectation(f"boxes of {BOXES}", 984, len(table)),)
+        if box in out.setdefault(image, []):
+            raise DataError(f"{table.where(at)}: the same box is on an earlier line; remove one")
+        out[image].append(box)
+    lacking = len(set(out) - set(rows))
+    return Boxes(
+        tuple(tuple(out.get(image, ())) for image in rows),
+        (Expectation(f"boxes of {BOXES}", 984, len(table)),),
+        (f"{lacking} films of {path.name} are in no other table",) if lacking else (),
+    )
 
 
 def _paths(root: Path, names: list[str]) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def _boxes(table: Table, target: NDArray[np.float32], films: Films) -> tuple[tup
             raise DataError(f"{table.where(row)}: {what} ({cells})")
     out: list[list[Box]] = [[] for _ in films.ids]
     ends = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1) / SIZE
-    for row in np.flatnonzero(target == 1):
+    for row in np.flatnonzero(target == 1).tolist():
         out[films.of_row[row]].append(Box("Pneumonia", *ends[row].tolist()))
     return tuple(map(tuple, out))
 
