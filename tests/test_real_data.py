@@ -7,13 +7,14 @@ import pytest
 
 from tests.conftest import REAL_DATA
 from umcl_bench import spec
-from umcl_bench.bench import Request, run
+from umcl_bench.bench import run
 from umcl_bench.data.corpus import count_kinds
 from umcl_bench.data.readers.folder import read_folder
 from umcl_bench.errors import UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import tables, to_markdown
 from umcl_bench.records.store import Store
+from umcl_bench.request import Request
 
 pytestmark = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real radiographs are not beside this checkout")
 

@@ -18,7 +18,10 @@ LAYERS = (
     ("training",),
     ("protocols",),
     ("records",),
+    ("request",),
     ("bench",),
+    ("cli_options",),
+    ("cli_data",),
     ("cli",),
     ("__main__",),
 )

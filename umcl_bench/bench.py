@@ -8,52 +8,31 @@ import datetime
 import hashlib
 import importlib.util
 import os
-import shlex
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Corpus, Rows
-from umcl_bench.data.readers import DEFAULTS, ReadOptions
-from umcl_bench.data.sources import Source, chosen_options, open_source
-from umcl_bench.errors import unknown_name
+from umcl_bench.data.corpus import Corpus, JoinedPixels
+from umcl_bench.data.films import FilmStack
+from umcl_bench.data.sources import Source, open_source, same_dataset
+from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.locks import held, machine_lock
 from umcl_bench.progress import Reporter
+from umcl_bench.records.remarks import unreadable_warnings, warnings_of
 from umcl_bench.records.store import Record, Store
 from umcl_bench.registry import get_baseline, get_task
-from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Task, digest, to_dict
+from umcl_bench.request import Request, command, sampling_words
+from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Sampling, Task, digest, to_dict
 
 if TYPE_CHECKING:
+    from umcl_bench.data.leaks import Leaks
     from umcl_bench.models.dual import Model
 
 INTERVALS = Intervals()
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for. `workers` and `eval_batch` change no figure beyond rounding.
-
-    `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
-    that is asked for by name is part of the record's id.
-    """
-
-    model: str
-    task: str
-    data: str | None = None
-    size: str = "tiny"
-    seed: int = 0
-    dials: dict[str, float] = field(default_factory=dict)
-    options: ReadOptions = DEFAULTS
-    train_on: tuple[str, ...] = ()
-    again: bool = False
-    device: str = "auto"
-    workers: int = 0
-    eval_batch: int = 64
 
 
 def run(request: Request, store: Store, reporter: Reporter) -> Record:
@@ -65,9 +44,9 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
         raise unknown_name("size", request.size, SIZES)
     baseline, task = get_baseline(request.model), get_task(request.task)
     source = open_source(request.data, dials=request.dials, options=request.options, train_on=request.train_on)
-    for note in source.corpus.notes:
+    plan = _plan(request, _with_sampling(baseline, request.sampling), task, source, store)
+    for note in dict.fromkeys((*plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")
-    plan = _plan(request, baseline, task, source, store)
     found = store.find(plan.id)
     if found is None:
         plan.check()
@@ -116,13 +95,25 @@ class _Plan:
         eligible_rows(self.training, self.recipe.baseline)
 
 
+def _with_sampling(baseline: Baseline, sampling: Sampling | None) -> Baseline:
+    """The model with the mix that was asked for. Raises UsageError where it does not take such rows."""
+    try:
+        return baseline if sampling is None else dataclasses.replace(baseline, sampling=sampling)
+    except ValueError as error:
+        raise UsageError(f"--mix: {error} (it takes {', '.join(baseline.rows)})") from None
+
+
 def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
 def _plan(request: Request, baseline: Baseline, task: Task, source: Source, store: Store) -> _Plan:
     recipe = Recipe(baseline, SIZES[request.size], seed=request.seed, code=_code_of(baseline.objective.target))
-    plan = _Plan(recipe, task, source, source.training(), source.dataset(task.dataset), request.device)
+    dataset = request.split or task.dataset
+    if request.split and task.dataset and not same_dataset(request.split, task.dataset):
+        raise UsageError(f"--split {request.split}: task {task.name} is of {task.dataset}")
+    source = source.with_split(dataset) if "@" in dataset else source
+    plan = _Plan(recipe, task, source, source.training(), source.dataset(dataset), request.device)
     while request.again and store.find(plan.id) is not None:
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, repeat=plan.recipe.repeat + 1))
     return plan
@@ -135,6 +126,14 @@ def _code_of(target: str) -> str:
     if found is None or found.origin is None:
         return ""
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]
+
+
+class _Seen(NamedTuple):
+    """A corpus with its films, less those that can't be read, and why these can't."""
+
+    corpus: Corpus
+    films: FilmStack
+    unreadable: dict[str, str]
 
 
 class _Run:
@@ -152,12 +151,12 @@ class _Run:
         from umcl_bench.protocols import zero_shot
 
         plan, start = self.plan, time.monotonic()
-        train_films = self._films(plan.training)
-        task_films = train_films if plan.corpus is plan.training else self._films(plan.corpus)
+        train = self._see(plan.training)
+        test = train if plan.corpus is plan.training else self._see(plan.corpus)
         self._clock("films", start)
-        model, training = self._model(train_films)
+        model, training = self._model(train)
         start = time.monotonic()
-        outcome = zero_shot.run(plan.task, plan.corpus, model, task_films)
+        outcome = zero_shot.run(plan.task, test.corpus, model, test.films)
         self._clock("scoring", start)
         start = time.monotonic()
         metrics = {
@@ -165,7 +164,9 @@ class _Run:
             for name in plan.task.metrics
         }
         self._clock("intervals", start)
-        leaks = self._leaks(train_films, task_films)
+        start = time.monotonic()
+        leaks = self._leaks(train, test)
+        self._clock("leak checks", start)
         result = {
             **self._about(),
             "training": training,
@@ -177,19 +178,42 @@ class _Run:
                 **dataclasses.asdict(INTERVALS),
                 "patients": len(set(outcome.scores.patient)),
             },
-            "leaks": leaks,
-            "warnings": _warnings(metrics, plan.task.headline, leaks, training),
+            "leaks": leaks.to_dict(),
+            "unreadable": {"training": train.unreadable, "task": test.unreadable},
+            "warnings": warnings_of(metrics, plan.task.headline, training)
+            + leaks.warnings()
+            + unreadable_warnings(train.unreadable, test.unreadable),
             "timings_s": self.timings,
         }
         return self.store.add(plan.id, result, outcome.scores)
 
-    def _films(self, corpus: Corpus) -> NDArray[np.uint8]:
+    def _see(self, corpus: Corpus) -> _Seen:
+        """The corpus's films; with --skip-unreadable, without the rows that can't be read."""
         from umcl_bench.data.cache import cached_images
+        from umcl_bench.data.films import JoinedFilms
 
-        workers = self.request.workers or os.cpu_count() or 1
-        return cached_images(corpus.pixels, self.plan.recipe.size.image.size, self.reporter, workers=workers)
+        image = self.plan.recipe.size.image
+        present = np.ones(len(corpus), dtype=bool) if corpus.has_image is None else corpus.has_image
+        parts = corpus.pixels.parts if isinstance(corpus.pixels, JoinedPixels) else (corpus.pixels,)
+        starts = np.cumsum([0, *(len(part) for part in parts)])
+        found = [
+            cached_images(
+                part,
+                image.size,
+                self.reporter,
+                workers=self.request.workers or os.cpu_count() or 1,
+                geometry=image.geometry,
+                present=None if present[at : at + len(part)].all() else present[at : at + len(part)],
+                skip_unreadable=self.request.skip_unreadable,
+            )
+            for part, at in zip(parts, starts, strict=False)
+        ]
+        rows = np.concatenate([films.unreadable + at for films, at in zip(found, starts, strict=False)])
+        why = {str(corpus.ids[row]): r for row, r in zip(rows, (r for f in found for r in f.reasons), strict=True)}
+        films = found[0].pixels if len(found) == 1 else JoinedFilms([f.pixels for f in found])
+        return _Seen(corpus.without(rows, "the film can't be read") if len(rows) else corpus, films, why)
 
-    def _model(self, films: NDArray[np.uint8]) -> tuple[Model, dict[str, Any]]:
+    def _model(self, seen: _Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe
         if recipe.baseline.weights == "random-embeddings":
             from umcl_bench.models.random import RandomEmbeddings
@@ -209,7 +233,7 @@ class _Run:
                 model, facts = load_checkpoint(folder, recipe, fingerprint, self.device)
             else:
                 with self._cores():
-                    trained = train(recipe, self.plan.training, films, self.device, self.reporter)
+                    trained = train(recipe, seen.corpus, seen.films, self.device, self.reporter)
                 with self.store.new_folder("checkpoints", self.checkpoint) as part:
                     save_checkpoint(part, trained, recipe, fingerprint)
                 model, facts = trained.model, dict(trained.facts)
@@ -235,7 +259,12 @@ class _Run:
             "command": command(self.request),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seed": plan.recipe.seed,
-            "model": {"name": plan.recipe.baseline.name, "digest": digest(plan.recipe), "recipe": to_dict(plan.recipe)},
+            "model": {
+                "name": plan.recipe.baseline.name,
+                "variant": " ".join(sampling_words(self.request.sampling)),
+                "digest": digest(plan.recipe),
+                "recipe": to_dict(plan.recipe),
+            },
             "task": {"name": plan.task.name, "digest": digest(plan.task), "spec": to_dict(plan.task)},
             "data": {
                 "source": corpus.source,
@@ -257,74 +286,20 @@ class _Run:
             "machine": machine(self.device.type),
         }
 
-    def _leaks(self, train_films: NDArray[np.uint8], task_films: NDArray[np.uint8]) -> dict[str, Any]:
+    def _leaks(self, train: _Seen, test: _Seen) -> Leaks:
+        from umcl_bench.data.leaks import leak_checks
         from umcl_bench.protocols import zero_shot
         from umcl_bench.training.batches import eligible_rows
 
-        plan, baseline = self.plan, self.plan.recipe.baseline
-        test = zero_shot.check(plan.task, plan.corpus)
-        if baseline.weights != "trained":
-            return {"patients_in_both": 0, "identical_films": 0, "labels_seen": []}
-        train = eligible_rows(plan.training, baseline)
-        shared = set(plan.training.patients[train]) & set(plan.corpus.patients[test])
-        findings = zero_shot.findings_of(plan.task, plan.corpus) if baseline.uses_labels else ()
-        return {
-            "patients_in_both": len(shared),
-            "identical_films": _identical(train_films, train, task_films, test),
-            "labels_seen": [
-                name for name in findings if name in plan.training.classes and _labelled(plan.training, train, name)
-            ],
-        }
-
-
-def _labelled(corpus: Corpus, rows: Rows, finding: str) -> bool:
-    return not np.isnan(corpus.labels[rows, corpus.classes.index(finding)]).all()
-
-
-def _identical(train_films: NDArray[np.uint8], train: Rows, task_films: NDArray[np.uint8], test: Rows) -> int:
-    """How many scored films have, at the model's size, the very pixels of a training film."""
-    seen = {train_films[row].tobytes() for row in train}
-    return sum(task_films[row].tobytes() in seen for row in test)
-
-
-def _warnings(metrics: dict[str, Any], headline: str, leaks: dict[str, Any], training: dict[str, Any]) -> list[str]:
-    found = []
-    estimates = {name: e for name, e in metrics[headline].items() if name != "macro"}
-    undefined = [name for name, e in estimates.items() if np.isnan(e["value"])]
-    if undefined:
-        found.append(
-            f"{headline} is undefined for {len(undefined)} of {len(estimates)} findings: {', '.join(undefined)}"
+        task, baseline = self.plan.task, self.plan.recipe.baseline
+        trained = baseline.weights == "trained"
+        return leak_checks(
+            train.corpus,
+            eligible_rows(train.corpus, baseline) if trained else np.zeros(0, dtype=np.int64),
+            train.films,
+            test.corpus,
+            zero_shot.check(task, test.corpus),
+            test.films,
+            findings=zero_shot.findings_of(task, test.corpus),
+            uses_labels=baseline.uses_labels,
         )
-    few = [
-        f"{k} ({e['positives']}+, {e['negatives']}-)"
-        for k, e in estimates.items()
-        if k not in undefined and min(e["positives"], e["negatives"]) < 10
-    ]
-    if few:
-        found.append(
-            f"fewer than 10 positive or negative films: {', '.join(few)}; the figure is no more than a sign of life"
-        )
-    macro = metrics[headline]["macro"]
-    if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
-        share = f"{macro['undefined']:.0%}"
-        found.append(f"no interval for the macro {headline}: in {share} of the resamples a finding has one side only")
-    patients, films = leaks["patients_in_both"], leaks["identical_films"]
-    if patients or films:
-        found.append(f"leak: {patients} patients and {films} identical films are in training and test")
-    if training.get("reports_truncated"):
-        cut = training["reports_truncated"]
-        found.append(f"{cut} training reports were longer than the text tower's limit and lost their end")
-    return found
-
-
-def command(request: Request) -> str:
-    """The command line that makes the same run in an empty store."""
-    words = ["umcl-bench", "run", "--model", request.model, "--task", request.task]
-    words += ["--data", request.data] if request.data else []
-    words += ["--size", request.size] if request.size != "tiny" else []
-    words += ["--seed", str(request.seed)] if request.seed else []
-    words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
-    words += [w for name, value in chosen_options(request.options).items() for w in (f"--{name}", value)]
-    words += ["--train-on", ",".join(request.train_on)] if request.train_on else []
-    words += ["--device", request.device] if request.device != "auto" else []
-    return shlex.join(words)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from umcl_bench.errors import BenchError, Stopped, UsageError, unknown_name
-
-if TYPE_CHECKING:
-    from umcl_bench.data.readers import ReadOptions
+from umcl_bench import cli_data
+from umcl_bench import cli_options as opt
+from umcl_bench.errors import BenchError, Stopped, unknown_name
 
 app = typer.Typer(
     name="umcl-bench",
@@ -21,29 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Look at data sources.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 
-Data = Annotated[
-    str | None,
-    typer.Option("--data", help="A folder with a metadata.csv; leave it out for the phantom (synthetic films)."),
-]
-Dials = Annotated[
-    list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")
-]
-Unnamed = Annotated[
-    str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")
-]
-Uncertain = Annotated[
-    str, typer.Option(help="What an uncertain label counts as: ones, zeros, ignore, gloria (by finding) or soft (0.7).")
-]
-SectionOption = Annotated[
-    str, typer.Option(help="The text of a report: findings+impression, impression, findings, longest or report (all).")
-]
-Votes = Annotated[str, typer.Option(help="Several readers of one film: majority or any.")]
-TrainOn = Annotated[
-    str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. [all that --data holds]")
-]
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
 ]
@@ -60,15 +38,19 @@ def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 def run(
     model: Annotated[str, typer.Option(help="A model's name: see `umcl-bench list models`.")],
     task: Annotated[str, typer.Option(help="A task's name: see `umcl-bench list tasks`.")],
-    data: Data = None,
+    data: opt.Data = None,
     size: SizeOption = "tiny",
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
-    dial: Dials = None,
-    unnamed: Unnamed = "",
-    uncertain: Uncertain = "",
-    section: SectionOption = "findings+impression",
-    votes: Votes = "majority",
-    train_on: TrainOn = "",
+    dial: opt.Dials = None,
+    unnamed: opt.Unnamed = "",
+    uncertain: opt.Uncertain = "",
+    section: opt.Section = "findings+impression",
+    votes: opt.Votes = "majority",
+    train_on: opt.TrainOn = "",
+    split: Annotated[str, typer.Option(help="A named split, as in rsna@gloria: see `umcl-bench list splits`.")] = "",
+    skip_unreadable: opt.SkipUnreadable = False,
+    mix: Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")] = "",
+    balanced: Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
     store: StoreOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -79,11 +61,11 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
-    from umcl_bench.bench import Request
     from umcl_bench.bench import run as run_bench
     from umcl_bench.progress import Reporter
     from umcl_bench.records.leaderboard import tables, to_terminal
     from umcl_bench.records.store import Store
+    from umcl_bench.request import Request
 
     request = Request(
         model=model,
@@ -91,9 +73,12 @@ def run(
         data=data,
         size=size,
         seed=seed,
-        dials=_parse_dials(dial),
-        options=_read_options(unnamed, uncertain, section, votes),
-        train_on=tuple(name.strip() for name in train_on.split(",") if name.strip()),
+        dials=opt.parse_dials(dial),
+        options=opt.read_options(unnamed, uncertain, section, votes),
+        train_on=opt.names(train_on),
+        split=split,
+        skip_unreadable=skip_unreadable,
+        sampling=opt.parse_sampling(mix, balanced),
         again=again,
         device=device,
         workers=workers,
@@ -113,8 +98,8 @@ def run(
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="models, tasks or data")]) -> None:
-    """List models, tasks or data sources."""
+def list_(what: Annotated[str, typer.Argument(help="models, tasks, data or splits")]) -> None:
+    """List models, tasks, data sources or named splits."""
     from umcl_bench.registry import get_baseline, get_task, list_baselines, list_tasks
 
     if what == "models":
@@ -122,14 +107,23 @@ def list_(what: Annotated[str, typer.Argument(help="models, tasks or data")]) ->
     elif what == "tasks":
         _print_pairs([(name, get_task(name).title) for name in list_tasks()])
     elif what == "data":
-        _print_pairs(
-            [
-                ("phantom", "the default: synthetic chest radiographs with known truth; plays chexpert"),
-                ("FOLDER", "a folder with a metadata.csv: image, patient_id, split, and labels or report (mask, view)"),
-            ]
-        )
+        _print_pairs(_sources())
+    elif what == "splits":
+        from umcl_bench.data.splits import get_split, list_splits
+
+        _print_pairs([(name, get_split(name).title) for name in list_splits()])
     else:
-        raise unknown_name("list", what, ("models", "tasks", "data"))
+        raise unknown_name("list", what, ("models", "tasks", "data", "splits"))
+
+
+def _sources() -> list[tuple[str, str]]:
+    from umcl_bench.data.readers import get_reader, list_readers
+
+    return [
+        ("phantom", "the default: synthetic chest radiographs with known truth; plays every dataset below"),
+        ("FOLDER", "a folder with a metadata.csv: image, patient_id, split, and labels or report (mask, view)"),
+        *((name, get_reader(name).title) for name in list_readers()),
+    ]
 
 
 @app.command()
@@ -172,7 +166,7 @@ def leaderboard(
     from umcl_bench.records.store import Store
 
     if output is not None:
-        _check_output(output)
+        opt.check_output(output)
     if format not in ("terminal", "md", "csv"):
         raise unknown_name("format", format, ("terminal", "md", "csv"))
     where = Store(store)
@@ -190,55 +184,7 @@ def leaderboard(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        _write_whole(output, text)
-
-
-@data_app.command()
-def preview(
-    data: Data = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("preview.png"),
-    count: Annotated[int, typer.Option(min=1, max=64, help="How many films.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Which films.")] = 0,
-    dial: Dials = None,
-) -> None:
-    """Draw a contact sheet of a source: films, findings, reports and mask outlines."""
-    from umcl_bench.data.preview import contact_sheet
-    from umcl_bench.data.sources import open_source
-
-    _check_output(output)
-    corpus = open_source(data, dials=_parse_dials(dial)).corpus
-    for note in corpus.notes:
-        typer.echo(f"note: {note}", err=True)
-    drawn = contact_sheet(corpus, output, count, seed)
-    typer.echo(f"{drawn} films of {corpus.source} in {output}")
-
-
-def _parse_dials(given: list[str] | None) -> dict[str, float]:
-    dials = {}
-    for item in given or []:
-        name, _, value = item.partition("=")
-        try:
-            dials[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(f"--dial {item!r}: write name=number, as in similarity=0.9") from None
-    return dials
-
-
-def _read_options(unnamed: str, uncertain: str, section: str, votes: str) -> ReadOptions:
-    from umcl_bench.data.policies import UNCERTAIN
-    from umcl_bench.data.readers import ReadOptions
-    from umcl_bench.data.readers.base import SECTIONS
-
-    allowed: dict[str, tuple[str, tuple[str, ...]]] = {
-        "policy for unnamed findings": (unnamed, ("", "unknown", "negative")),
-        "policy for uncertain findings": (uncertain, ("", *UNCERTAIN)),
-        "section of a report": (section, SECTIONS),
-        "rule for votes": (votes, ("majority", "any")),
-    }
-    for what, (given, choices) in allowed.items():
-        if given not in choices:
-            raise unknown_name(what, given, filter(None, choices))
-    return ReadOptions(unnamed, uncertain, section, votes)  # type: ignore[arg-type]
+        opt.write_whole(output, text)
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:
@@ -250,22 +196,6 @@ def _print_pairs(pairs: list[tuple[str, str]]) -> None:
 def _width(to_file: bool = False) -> int | None:
     """The terminal's own width; 140 columns where the output is no terminal."""
     return None if sys.stdout.isatty() and not to_file else 140
-
-
-def _check_output(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise UsageError(f"--output {path} is a folder; name a file in it")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def main() -> None:

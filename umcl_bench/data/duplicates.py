@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from umcl_bench.data.corpus import Rows
+from umcl_bench.data.films import FilmStack
 
 THRESHOLD = 0.94
 """A score from which two films count as one exposure."""
@@ -37,7 +38,6 @@ _BLOCK, _CHUNK = 2048, 64  # films of a matrix product; thumbnails that fit a co
 _MOST = 8
 
 Floats = NDArray[np.float32]
-Films = NDArray[np.uint8]
 
 
 class Pair(NamedTuple):
@@ -56,7 +56,7 @@ class Hashes:
     nobody's duplicate.
     """
 
-    films: Films
+    films: FilmStack
     rows: Rows
     coarse: Floats
     blank: NDArray[np.bool_]
@@ -69,21 +69,27 @@ class Hashes:
         return Hashes(self.films, self.rows[places], self.coarse[places], self.blank[places])
 
 
-def hash_films(films: Films, rows: Rows | None = None) -> Hashes:
+def hash_films(films: FilmStack, rows: Rows | None = None) -> Hashes:
     """The hashes of `rows` (all) of (n, s, s) grey films, s of 48 or more: about 6,000 a second a core at 64 px."""
     rows = np.arange(len(films)) if rows is None else rows
     blank = np.zeros(len(rows), dtype=bool)
     padded = np.zeros(len(rows), dtype=bool)
-    for place, row in enumerate(rows):
-        left, top, right, bottom = _content(films[row])
-        blank[place] = films[row][top:bottom, left:right].std() < 1
-        padded[place] = (bottom - top, right - left) != films.shape[1:]
+    for place, film in enumerate(each_film(films, rows)):
+        left, top, right, bottom = _content(film)
+        blank[place] = film[top:bottom, left:right].std() < 1
+        padded[place] = (bottom - top, right - left) != film.shape
     coarse = np.zeros((len(rows), 2, _COARSE * _COARSE), dtype=np.float32)
     coarse[:, 0] = _vectors(films, rows, _COARSE)
     coarse[:, 1] = coarse[:, 0]
     coarse[padded, 1] = _vectors(films, rows[padded], _COARSE, inside=True)
     coarse[blank] = 0
     return Hashes(films, rows, coarse, blank)
+
+
+def each_film(films: FilmStack, rows: Rows) -> Iterator[NDArray[np.uint8]]:
+    """The films of some rows, one at a time, read by blocks."""
+    for start in range(0, len(rows), _CHUNK):
+        yield from films[rows[start : start + _CHUNK]]
 
 
 def near_duplicates(a: Hashes, b: Hashes | None = None, *, threshold: float = THRESHOLD) -> list[Pair]:
@@ -125,7 +131,7 @@ def _candidates(a: Hashes, b: Hashes, *, upper: bool) -> Iterator[tuple[Rows, Ro
                 yield rows_a[rank < _MOST] + start_a, rows_b[rank < _MOST] + start_b
 
 
-def _scores(films_a: Films, rows_a: Rows, films_b: Films, rows_b: Rows, threshold: float) -> Floats:
+def _scores(films_a: FilmStack, rows_a: Rows, films_b: FilmStack, rows_b: Rows, threshold: float) -> Floats:
     """The agreement of film pairs (m,), with its sign: of the two views, and of the zooms where these are close."""
     best = np.zeros(len(rows_a), dtype=np.float32)
     for inside in (False, True):
@@ -142,7 +148,9 @@ def _larger(one: NDArray[np.floating[Any]], two: NDArray[np.floating[Any]]) -> F
     return np.where(np.abs(two) > np.abs(one), two, one).astype(np.float32)
 
 
-def _agreement(one: Films, rows_one: Rows, two: Films, rows_two: Rows, inside: bool, zoom: float = 1.0) -> Floats:
+def _agreement(
+    one: FilmStack, rows_one: Rows, two: FilmStack, rows_two: Rows, inside: bool, zoom: float = 1.0
+) -> Floats:
     """The windowed correlation of film pairs (m,), the first ones zoomed."""
     some_one, at_one = np.unique(rows_one, return_inverse=True)
     some_two, at_two = np.unique(rows_two, return_inverse=True)
@@ -158,7 +166,7 @@ def _dots(one: Floats, rows_one: Rows, two: Floats, rows_two: Rows) -> Floats:
     return out
 
 
-def _vectors(films: Films, rows: Rows, side: int, *, inside: bool = False, zoom: float = 1.0) -> Floats:
+def _vectors(films: FilmStack, rows: Rows, side: int, *, inside: bool = False, zoom: float = 1.0) -> Floats:
     """Some films as vectors (m, side * side) of length 1: their whole squares, or what is `inside` their padding."""
     out = np.empty((len(rows), side * side), dtype=np.float32)
     for start in range(0, len(rows), _CHUNK):
@@ -169,7 +177,7 @@ def _vectors(films: Films, rows: Rows, side: int, *, inside: bool = False, zoom:
     return out
 
 
-def _content(film: Films) -> tuple[int, int, int, int]:
+def _content(film: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """The box (left, top, right, bottom) inside a film's black padding; the whole film where all is black."""
     rows, columns = np.flatnonzero(film.any(axis=1)), np.flatnonzero(film.any(axis=0))
     if not len(rows):
@@ -177,7 +185,7 @@ def _content(film: Films) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _thumbnail(film: Films, inside: bool, zoom: float) -> Floats:
+def _thumbnail(film: NDArray[np.uint8], inside: bool, zoom: float) -> Floats:
     """(48, 48) grey values of the middle `zoom` of a film."""
     left, top, right, bottom = _content(film) if inside else (0, 0, film.shape[1], film.shape[0])
     dx, dy = (1 - zoom) / 2 * (right - left), (1 - zoom) / 2 * (bottom - top)

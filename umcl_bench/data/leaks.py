@@ -7,6 +7,7 @@ that were trained on and those that are scored, no others.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus, Rows
-from umcl_bench.data.duplicates import hash_films, near_duplicates
+from umcl_bench.data.duplicates import each_film, hash_films, near_duplicates
+from umcl_bench.data.films import FilmStack
 
 _SHOWN = 10
 
@@ -94,10 +96,10 @@ class Leaks:
 def leak_checks(
     training: Corpus,
     train_rows: Rows,
-    train_films: NDArray[np.uint8],
+    train_films: FilmStack,
     task_corpus: Corpus,
     test_rows: Rows,
-    test_films: NDArray[np.uint8],
+    test_films: FilmStack,
     findings: Sequence[str],
     uses_labels: bool,
 ) -> Leaks:
@@ -138,26 +140,25 @@ def known_overlaps(training: Sequence[str], test: Sequence[str]) -> tuple[Overla
 def _patients(corpus: Corpus, rows: Rows) -> set[str]:
     """Patients as 'dataset/patient', so that only ids of one dataset are compared."""
     joined = "datasets" in corpus.facts  # then they are written so
-    named = (str(p) if joined else f"{corpus.dataset}/{p}" for p in corpus.patients[rows])
+    dataset = "phantom" if corpus.kind == "phantom" else corpus.dataset  # the same studies, whatever it plays
+    named = (str(p) if joined else f"{dataset}/{p}" for p in corpus.patients[rows])
     parted = (name.partition("/") for name in named)
     return {f"{_PATIENTS_OF.get(dataset, dataset)}/{patient}" for dataset, _, patient in parted}
 
 
-def _identical(
-    train_films: NDArray[np.uint8], train: Rows, test_films: NDArray[np.uint8], test: Rows
-) -> NDArray[np.bool_]:
+def _identical(train_films: FilmStack, train: Rows, test_films: FilmStack, test: Rows) -> NDArray[np.bool_]:
     """Which scored films have, at the model's size, the very pixels of a training film."""
-    seen = {train_films[row].tobytes() for row in train if np.ptp(train_films[row])}
-    return np.array([test_films[row].tobytes() in seen for row in test], dtype=bool)
+    seen = {_digest(film) for film in each_film(train_films, train) if np.ptp(film)}
+    return np.array([_digest(film) in seen for film in each_film(test_films, test)], dtype=bool)
 
 
 def _copies(
     training: Corpus,
     train: Rows,
-    train_films: NDArray[np.uint8],
+    train_films: FilmStack,
     task_corpus: Corpus,
     test: Rows,
-    test_films: NDArray[np.uint8],
+    test_films: FilmStack,
 ) -> list[Copy]:
     pairs = near_duplicates(hash_films(train_films, train), hash_films(test_films, test))
     return [
@@ -170,3 +171,7 @@ def _labelled(corpus: Corpus, rows: Rows, finding: str) -> bool:
     if finding not in corpus.classes:
         return False
     return not np.isnan(corpus.labels[rows, corpus.classes.index(finding)]).all()
+
+
+def _digest(film: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(film.tobytes(), digest_size=16).digest()

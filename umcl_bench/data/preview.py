@@ -4,48 +4,61 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.corpus import Corpus, Rows
+from umcl_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PIXELS = 256
+_WHAT = {"phantom": "PHANTOM: synthetic films, no patients", "patients": "patients' films"}
 
 
-def contact_sheet(corpus: Corpus, path: Path, count: int, seed: int) -> int:
-    """Draws `count` films, chosen by `seed`, to a PNG; returns how many were drawn."""
+def contact_sheet(corpora: Sequence[Corpus], path: Path, count: int, seed: int) -> int:
+    """Draws `count` films of each corpus, chosen by `seed`, to a PNG, side by side; returns how many were drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = np.sort(np.random.default_rng(seed).permutation(len(corpus))[:count])
-    columns = min(4, len(rows))
-    lines = -(-len(rows) // columns)
-    figure = Figure(figsize=(3.1 * columns, 4.6 * lines + 0.5), dpi=110)
+    chosen = [_choose(corpus, count, seed) for corpus in corpora]
+    each = min(4 if len(corpora) == 1 else 3, max(map(len, chosen)))  # columns of a corpus
+    lines = -(-max(map(len, chosen)) // each)
+    figure = Figure(figsize=(3.1 * each * len(corpora), 4.6 * lines + 0.5), dpi=110)
     FigureCanvasAgg(figure)
-    what = "PHANTOM: synthetic films, no patients" if corpus.kind == "phantom" else "patients' films"
-    figure.suptitle(f"{corpus.source}: {len(rows)} of {len(corpus):,} ({what}); red: mask", fontsize=10)
-    grid = figure.add_gridspec(2 * lines, columns, height_ratios=[3, 1.4] * lines, hspace=0.04, wspace=0.05)
+    titles = [
+        f"{c.source}: {len(rows)} of {len(c):,} ({_WHAT[c.kind]})" for c, rows in zip(corpora, chosen, strict=True)
+    ]
+    figure.suptitle("   |   ".join(titles) + "; red: mask", fontsize=10)
+    grid = figure.add_gridspec(2 * lines, each * len(corpora), height_ratios=[3, 1.4] * lines, hspace=0.04, wspace=0.05)
     grid.update(left=0.01, right=0.99, top=1 - 0.6 / (4.6 * lines + 0.5), bottom=0.01)
-    for place, row in enumerate(rows):
-        line, column = divmod(place, columns)
-        _draw_film(figure.add_subplot(grid[2 * line, column]), corpus, int(row))
-        below = figure.add_subplot(grid[2 * line + 1, column])
-        below.set_axis_off()
-        below.text(
-            0, 1, _caption(corpus, int(row)), fontsize=6.5, va="top", parse_math=False, transform=below.transAxes
-        )
+    for block, (corpus, rows) in enumerate(zip(corpora, chosen, strict=True)):
+        for place, row in enumerate(rows):
+            line, column = divmod(place, each)
+            at = column + block * each
+            _draw_film(figure.add_subplot(grid[2 * line, at]), corpus, int(row))
+            below = figure.add_subplot(grid[2 * line + 1, at])
+            below.set_axis_off()
+            words = _caption(corpus, int(row))
+            below.text(0, 1, words, fontsize=6.5, va="top", parse_math=False, transform=below.transAxes)
     part = path.with_name(f".{path.name}.part")
     try:
         figure.savefig(part, format="png")
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    return len(rows)
+    return sum(map(len, chosen))
+
+
+def _choose(corpus: Corpus, count: int, seed: int) -> Rows:
+    rows = corpus.with_image(np.arange(len(corpus)))
+    if not len(rows):
+        raise UsageError(f"{corpus.source} has no films to draw")
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 def _draw_film(axes: Axes, corpus: Corpus, row: int) -> None:

@@ -20,12 +20,14 @@ PHANTOM = "phantom"
 class Source:
     """What --data names: one or more datasets, read when they are asked for.
 
-    `given` is what the user typed, None for the phantom; `options` are his choices, as --options of the command line.
-    `own` is a folder with a metadata.csv: it serves every dataset whose fields it has, with its own splits.
+    `given` is what the user typed, None for the phantom; `roots` are the datasets' own folders; `options` are his
+    choices, as --options of the command line. `own` is a folder with a metadata.csv: it serves every dataset whose
+    fields it has, with its own splits.
     """
 
     given: str | None
     openers: Mapping[str, Callable[[], Corpus]]
+    roots: Mapping[str, Path] = field(default_factory=dict)
     own: bool = False
     options: dict[str, str] = field(default_factory=dict)
     train_on: tuple[str, ...] = ()
@@ -34,7 +36,7 @@ class Source:
     @property
     def name(self) -> str:
         """What tables call it."""
-        return "+".join(self.openers) if not self.own else self.dataset("").source
+        return self.corpus.source if self.own else "+".join(self.openers)
 
     @property
     def corpus(self) -> Corpus:
@@ -46,23 +48,52 @@ class Source:
         return self._joined(self.train_on or tuple(self.openers))
 
     def dataset(self, name: str) -> Corpus:
-        """The corpus of the dataset 'name' or 'name@split'; '' is whatever the source has.
+        """The corpus of a dataset, or of a subset of it ('chexpert-5x200'); '' is whatever the source has.
 
         Raises UsageError, saying what was looked for and where to get it, where the source lacks it.
         """
         if not name or self.own:
             return self.corpus
-        base = name.partition("@")[0]
         if self.given is None:
-            return self._played(name)
+            return self._play(name)
+        base = _dataset_of(name)
+        if "@" not in name and base != name:
+            raise UsageError(f"{name} was drawn in several ways: say which with --split {' or '.join(_variants(name))}")
         if base not in self.openers:
             raise _lacks(base, self)
         return self._one(base)
 
-    def _played(self, name: str) -> Corpus:
-        if name != "chexpert":
-            raise UsageError(f"the phantom does not play the dataset {name!r}; it plays: chexpert")
-        return self._one(PHANTOM)
+    def with_split(self, name: str) -> Source:
+        """The same source with the named split 'DATASET@VARIANT' on its dataset, in training and in tests alike.
+
+        The phantom and a folder with a metadata.csv have no official splits: they play or serve the dataset as it is.
+        """
+        from umcl_bench.data.splits import apply_split, get_split
+
+        dataset = get_split(name).dataset
+        if self.own or self.given is None:
+            return self
+        if dataset not in self.openers:
+            raise _lacks(dataset, self)
+        opener, folders = self.openers[dataset], self.folders(dataset)
+        changed = {dataset: lambda: apply_split(opener(), name, folders)}
+        return dataclasses.replace(self, openers={**self.openers, **changed}, _read={})
+
+    def folders(self, dataset: str) -> tuple[Path, ...]:
+        """Where files that belong to a dataset may lie: its own folder, and the one that was given."""
+        given = (Path(self.given),) if self.given else ()
+        return tuple(dict.fromkeys((*(self.roots[d] for d in (dataset,) if d in self.roots), *given)))
+
+    def _play(self, name: str) -> Corpus:
+        from umcl_bench.data.phantom.plays import PLAYED, play
+
+        name = name.partition("@")[0]
+        if name not in PLAYED:
+            raise unknown_name("dataset of the phantom", name, PLAYED)
+        key = f"phantom as {name}"
+        if key not in self._read:
+            self._read[key] = play(self._one(PHANTOM), name)
+        return self._read[key]
 
     def _joined(self, names: tuple[str, ...]) -> Corpus:
         key = "+".join(names)
@@ -74,6 +105,27 @@ class Source:
         if name not in self._read:
             self._read[name] = self.openers[name]()
         return self._read[name]
+
+
+def same_dataset(a: str, b: str) -> bool:
+    """Whether two names, each of a dataset, a subset or a named split, are about the same dataset."""
+    return _dataset_of(a) == _dataset_of(b)
+
+
+def _dataset_of(name: str) -> str:
+    """The dataset of 'chexpert', 'chexpert@gloria', 'chexpert-5x200' or 'chexpert-5x200@gloria'."""
+    from umcl_bench.data.splits import get_split
+
+    if "@" in name:
+        return get_split(name).dataset
+    variants = _variants(name)
+    return get_split(variants[0]).dataset if variants and name not in list_readers() else name
+
+
+def _variants(name: str) -> list[str]:
+    from umcl_bench.data.splits import list_splits
+
+    return [split for split in list_splits() if split.partition("@")[0] == name]
 
 
 def _lacks(dataset: str, source: Source) -> UsageError:
@@ -142,7 +194,8 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str]) -> So
     if not root.is_dir():
         raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
     if (root / TABLE).is_file():
-        return Source(given, {root.resolve().name: lambda: read_folder(root, options)}, own=True, options=chosen)
+        name = root.resolve().name
+        return Source(given, {name: lambda: read_folder(root, options)}, {name: root}, own=True, options=chosen)
     found = recognise(root)
     if not found:
         seen = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
@@ -151,4 +204,4 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str]) -> So
             f"report) and for the official releases of {', '.join(list_readers())}; found {seen}"
         )
     openers = {f.reader.name: functools.partial(f.reader.read, f.root, options) for f in found}
-    return Source(given, openers, options=chosen)
+    return Source(given, openers, {f.reader.name: f.root for f in found}, options=chosen)

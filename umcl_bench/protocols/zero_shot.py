@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus, Rows
+from umcl_bench.data.films import FilmStack
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.scores import Scores
@@ -55,7 +56,7 @@ def check(task: Task, corpus: Corpus) -> Rows:
     return rows
 
 
-def run(task: Task, corpus: Corpus, model: Model, films: NDArray[np.uint8]) -> Outcome:
+def run(task: Task, corpus: Corpus, model: Model, films: FilmStack) -> Outcome:
     """p(finding) for each film of the split: the softmax of the pair of cosines. `films` are the corpus's rows."""
     rows = check(task, corpus)
     findings = findings_of(task, corpus)

@@ -44,7 +44,6 @@ def describe_record(record: Record) -> str:
         if r["git"]
         else "no git commit known"
     )
-    seen = ", ".join(leaks["labels_seen"]) or "none of these findings"
     facts = {
         "repeat with": r["command"],
         "made": f"{r['created']} on {_join(r['machine'])}",
@@ -56,8 +55,8 @@ def describe_record(record: Record) -> str:
         f"trained on {data['training_fingerprint']}",
         "data facts": _join(data["facts"]),
         "intervals": _join(r["intervals"]),
-        "leak checks": f"{leaks['patients_in_both']} patients and {leaks['identical_films']} identical films in "
-        f"training and test; labels seen in training: {seen}",
+        "leak checks": _leak_checks(leaks),
+        "left out": _unreadable(r.get("unreadable", {})),
         "marks": marks(record) or "none",
         "seconds": _join(r["timings_s"]),
     }
@@ -70,6 +69,24 @@ def describe_record(record: Record) -> str:
             counts = "" if name == "macro" else f"  {e['positives']}+ {e['negatives']}-"
             lines.append(f"  {metric} {name:<28} {interval(e)}{counts}{undefined}")
     return "\n".join(lines)
+
+
+def _leak_checks(leaks: dict[str, Any]) -> str:
+    alike = leaks.get("near_duplicate_films")
+    parts = [
+        f"{leaks['patients_in_both']} patients and {leaks['identical_films']} identical films in training and test",
+        f"{'not looked for' if alike is None else alike} near-duplicates",
+        f"labels seen in training: {', '.join(leaks['labels_seen']) or 'none of these findings'}",
+    ]
+    parts += [f"known overlap: {overlap['what']}" for overlap in leaks.get("known_overlaps", [])]
+    parts += [f"leaky split: {leaks['leaky_split']}"] if leaks.get("leaky_split") else []
+    return "; ".join(parts)
+
+
+def _unreadable(found: dict[str, dict[str, str]]) -> str:
+    films = {**found.get("training", {}), **found.get("task", {})}
+    listed = "; ".join(f"{name}: {why}" for name, why in list(films.items())[:10])
+    return f"{len(films)} films that can't be read{': ' if listed else ''}{listed}" if films else "nothing"
 
 
 def _choices(value: Baseline | Task) -> list[str]:

@@ -15,6 +15,10 @@ MARKS = {
     "L": "labels of these findings were seen in training: not blind to them",
     "P": "patients are in both training and test",
     "D": "identical films are in both training and test",
+    "N": "near-duplicates of training films are in the test",
+    "O": "the test's dataset shares films with one that was trained on",
+    "S": "the split itself leaks: `umcl-bench data explain SPLIT`",
+    "U": "films that can't be read were left out",
     "!": "the record has warnings: `umcl-bench show RUN`",
 }
 CSV_COLUMNS = (
@@ -85,6 +89,10 @@ def marks(record: Record) -> str:
         "L": leaks["labels_seen"],
         "P": leaks["patients_in_both"],
         "D": leaks["identical_films"],
+        "N": leaks.get("near_duplicate_films"),  # records of the first version have none of these
+        "O": leaks.get("known_overlaps"),
+        "S": leaks.get("leaky_split"),
+        "U": any(record.result.get("unreadable", {}).values()),
         "!": record.result["warnings"],
     }
     return "".join(mark for mark in MARKS if held[mark])
@@ -126,7 +134,7 @@ def _row(record: Record, shown: list[str]) -> tuple[str, ...]:
     recipe = result["model"]["recipe"]
     seed = str(result["seed"]) + (f" (run {recipe['repeat'] + 1})" if recipe["repeat"] else "")
     return (
-        result["model"]["name"],
+        " ".join(filter(None, (result["model"]["name"], result["model"].get("variant")))),
         recipe["size"]["name"],
         seed,
         interval(estimates["macro"]),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
+from umcl_bench.data.films import FilmStack
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
 from umcl_bench.objectives.contrastive import Statistics, contrastive_loss, target_statistics
@@ -73,9 +74,7 @@ def training_precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bf16 else torch.float32
 
 
-def train(
-    recipe: Recipe, corpus: Corpus, films: NDArray[np.uint8], device: torch.device, reporter: Reporter
-) -> Trained:
+def train(recipe: Recipe, corpus: Corpus, films: FilmStack, device: torch.device, reporter: Reporter) -> Trained:
     """Trains `recipe` on the corpus's train split, whose films are `films` (rows of the corpus)."""
     data = training_rows(corpus, recipe)
     encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
@@ -103,7 +102,7 @@ def train(
 
 class _Trainer:
     def __init__(
-        self, recipe: Recipe, data: TrainingRows, encoder: DualEncoder, films: NDArray[np.uint8], device: torch.device
+        self, recipe: Recipe, data: TrainingRows, encoder: DualEncoder, films: FilmStack, device: torch.device
     ) -> None:
         self.recipe, self.data, self.encoder, self.films, self.device = recipe, data, encoder, films, device
         self.optim = recipe.size.optim

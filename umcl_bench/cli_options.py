@@ -1,0 +1,110 @@
+"""Options that several commands share, and how what was typed is checked. Nothing heavy is imported at the top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from umcl_bench.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from umcl_bench.data.readers import ReadOptions
+    from umcl_bench.spec import Sampling
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="A folder with official releases, or with a metadata.csv; leave it out for the phantom (synthetic films).",
+    ),
+]
+Dials = Annotated[
+    list[str] | None, typer.Option("--dial", help="A dial of the phantom, as in similarity=0.9. May be repeated.")
+]
+Unnamed = Annotated[
+    str, typer.Option(help="How findings count that a labelled film does not name: unknown or negative.")
+]
+Uncertain = Annotated[
+    str, typer.Option(help="What an uncertain label counts as: ones, zeros, ignore, gloria (by finding) or soft (0.7).")
+]
+Section = Annotated[
+    str, typer.Option(help="The text of a report: findings+impression, impression, findings, longest or report (all).")
+]
+Votes = Annotated[str, typer.Option(help="Several readers of one film: majority or any.")]
+TrainOn = Annotated[
+    str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. [all that --data holds]")
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave films out that can't be read; the record counts and lists them."),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+def parse_dials(given: list[str] | None) -> dict[str, float]:
+    """'name=number' items as a dictionary."""
+    return dict(_number(item, "--dial", "similarity=0.9") for item in given or [])
+
+
+def parse_sampling(mix: str, balanced: bool) -> Sampling | None:
+    """'image-text=1,image-label=3' and --balanced as a value; None where neither was given."""
+    from umcl_bench.spec import Sampling
+
+    if not mix and not balanced:
+        return None
+    items = [_number(item, "--mix", "image-text=1,image-label=3") for item in mix.split(",")] if mix else []
+    try:
+        return Sampling(ratio=tuple(items), balanced=balanced)  # type: ignore[arg-type]  # it checks the names
+    except ValueError as error:
+        raise UsageError(f"--mix {mix!r}: {error}") from None
+
+
+def _number(item: str, option: str, example: str) -> tuple[str, float]:
+    name, _, value = item.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise UsageError(f"{option} {item!r}: write name=number, as in {example}") from None
+
+
+def read_options(unnamed: str, uncertain: str, section: str, votes: str) -> ReadOptions:
+    """The choices of how a source is read. Raises UsageError for a name that there is not."""
+    from umcl_bench.data.policies import UNCERTAIN
+    from umcl_bench.data.readers import ReadOptions
+    from umcl_bench.data.readers.base import SECTIONS
+
+    allowed: dict[str, tuple[str, tuple[str, ...]]] = {
+        "policy for unnamed findings": (unnamed, ("", "unknown", "negative")),
+        "policy for uncertain findings": (uncertain, ("", *UNCERTAIN)),
+        "section of a report": (section, SECTIONS),
+        "rule for votes": (votes, ("majority", "any")),
+    }
+    for what, (given, choices) in allowed.items():
+        if given not in choices:
+            raise unknown_name(what, given, filter(None, choices))
+    return ReadOptions(unnamed, uncertain, section, votes)  # type: ignore[arg-type]
+
+
+def names(given: str) -> tuple[str, ...]:
+    """'a, b' as ('a', 'b')."""
+    return tuple(name.strip() for name in given.split(",") if name.strip())
+
+
+def check_output(path: Path) -> None:
+    """Raises UsageError where no file can be written at `path`."""
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageError(f"--output {path} is a folder; name a file in it")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""Films in memory maps, as training and tests take them: by row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from umcl_bench.data.corpus import Rows
+
+
+class FilmStack(Protocol):
+    """n films of one size; `stack[rows]` gives (len(rows), s, s) uint8, `stack[row]` one. A numpy array is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, s, s)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Rows | int, /) -> NDArray[np.uint8]: ...
+
+
+class JoinedFilms:
+    """The films of several datasets behind one another, each in its own map: nothing is copied or decoded twice."""
+
+    def __init__(self, parts: Sequence[NDArray[np.uint8]]) -> None:
+        self.parts = list(parts)
+        self.starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, s, s)."""
+        return (len(self), *self.parts[0].shape[1:])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, rows: Rows | int, /) -> NDArray[np.uint8]:
+        """Films (len(rows), s, s) in the order of `rows`, or the one film (s, s) of a row number."""
+        if not isinstance(rows, np.ndarray):
+            film: NDArray[np.uint8] = self[np.array([rows])][0]
+            return film
+        out = np.empty((len(rows), *self.parts[0].shape[1:]), dtype=np.uint8)
+        part_of = np.searchsorted(self.starts, rows, side="right") - 1
+        for number, part in enumerate(self.parts):
+            chosen = part_of == number
+            out[chosen] = part[rows[chosen] - self.starts[number]]
+        return out

@@ -1,0 +1,44 @@
+"""What a record warns of: figures that mean little, leaks, and data that were left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def warnings_of(metrics: dict[str, Any], headline: str, training: dict[str, Any]) -> list[str]:
+    """What a reader of the figures has to know, a sentence each."""
+    found = []
+    estimates = {name: e for name, e in metrics[headline].items() if name != "macro"}
+    undefined = [name for name, e in estimates.items() if np.isnan(e["value"])]
+    if undefined:
+        found.append(
+            f"{headline} is undefined for {len(undefined)} of {len(estimates)} findings: {', '.join(undefined)}"
+        )
+    few = [
+        f"{k} ({e['positives']}+, {e['negatives']}-)"
+        for k, e in estimates.items()
+        if k not in undefined and min(e["positives"], e["negatives"]) < 10
+    ]
+    if few:
+        found.append(
+            f"fewer than 10 positive or negative films: {', '.join(few)}; the figure is no more than a sign of life"
+        )
+    macro = metrics[headline]["macro"]
+    if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
+        share = f"{macro['undefined']:.0%}"
+        found.append(f"no interval for the macro {headline}: in {share} of the resamples a finding has one side only")
+    if training.get("reports_truncated"):
+        cut = training["reports_truncated"]
+        found.append(f"{cut} training reports were longer than the text tower's limit and lost their end")
+    return found
+
+
+def unreadable_warnings(training: dict[str, str], task: dict[str, str]) -> list[str]:
+    """How many films were left out because they can't be read; which ones is in the record."""
+    return [
+        f"{len(films)} {what} can't be read and were left out (--skip-unreadable); the first: {next(iter(films))}"
+        for what, films in (("films of the training corpus", training), ("films of the task's corpus", task))
+        if films and not (what.endswith("task's corpus") and films == training)
+    ]

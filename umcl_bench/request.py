@@ -1,0 +1,59 @@
+"""What the user asked for, and the command line that asks for the same."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from umcl_bench.data.readers import DEFAULTS, ReadOptions
+from umcl_bench.data.sources import chosen_options
+from umcl_bench.spec import Sampling
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `workers` and `eval_batch` change no figure beyond rounding.
+
+    `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
+    that is asked for by name is part of the record's id.
+    """
+
+    model: str
+    task: str
+    data: str | None = None
+    size: str = "tiny"
+    seed: int = 0
+    dials: dict[str, float] = field(default_factory=dict)
+    options: ReadOptions = DEFAULTS
+    train_on: tuple[str, ...] = ()
+    split: str = ""
+    skip_unreadable: bool = False
+    sampling: Sampling | None = None
+    again: bool = False
+    device: str = "auto"
+    workers: int = 0
+    eval_batch: int = 64
+
+
+def command(request: Request) -> str:
+    """The command line that makes the same run in an empty store."""
+    words = ["umcl-bench", "run", "--model", request.model, "--task", request.task]
+    words += ["--data", request.data] if request.data else []
+    words += ["--size", request.size] if request.size != "tiny" else []
+    words += ["--seed", str(request.seed)] if request.seed else []
+    words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
+    words += [w for name, value in chosen_options(request.options).items() for w in (f"--{name}", value)]
+    words += ["--split", request.split] if request.split else []
+    words += ["--skip-unreadable"] if request.skip_unreadable else []
+    words += sampling_words(request.sampling)
+    words += ["--train-on", ",".join(request.train_on)] if request.train_on else []
+    words += ["--device", request.device] if request.device != "auto" else []
+    return shlex.join(words)
+
+
+def sampling_words(sampling: Sampling | None) -> list[str]:
+    """The options that ask for a mix of rows."""
+    if sampling is None:
+        return []
+    mix = ",".join(f"{kind}={weight!r}" for kind, weight in sampling.ratio)
+    return [*(["--mix", mix] if mix else []), *(["--balanced"] if sampling.balanced else [])]
