@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -39,10 +40,23 @@ class Pose:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What differs from patient to patient beside `Anatomy`; the same on all films of one."""
+
+    kin: int
+    apex: float  # rounder or more pointed lungs
+    vertical: float  # how upright the heart lies, 0 to 1
+    domes: tuple[float, float]  # how arched the right and the left diaphragm are, 0 to 1
+    higher: float  # the right dome above the left
+    waist: float
+
+
+@dataclass(frozen=True)
 class Chest:
     """The grids (x is a row, y and what depends on it are columns), outlines and maps of one study's chest."""
 
     pose: Pose
+    shape: Shape
     x: Field
     y: Field
     side: Field  # |x|
@@ -75,6 +89,10 @@ class Chest:
         """1 where `distance` (to an outline, inwards) is positive, 0 where negative, one pixel's blur between."""
         return unit(distance * self.sharp + 0.5)
 
+    def at(self, v: Any) -> Any:
+        """The y at height v."""
+        return np.interp(v, self.v[:, 0], self.y[:, 0])
+
     def half(self, sign: float) -> Field:
         """1 on the patient's right (-1) or left (1), as a row."""
         return np.asarray(sign * (self.x - self.middle) > 0, dtype=np.float32)
@@ -85,7 +103,7 @@ def draw_pose(study: Study) -> Pose:
     r = np.random.default_rng([study.seed, 1]).random(20).tolist()
     ap = study.view == "AP"
     return Pose(
-        zoom=0.97 + 0.13 * r[0],
+        zoom=0.96 + 0.2 * r[0],
         turn=0.05 * (r[1] + r[2] - 1),
         depth=r[3] * (0.75 if ap else 1.0),
         girdle=int(r[5] * skeleton.GIRDLES) + skeleton.GIRDLES * ap,
@@ -100,6 +118,13 @@ def draw_pose(study: Study) -> Pose:
     )
 
 
+def draw_shape(study: Study) -> Shape:
+    """The patient's own shape, from the anatomy's digits."""
+    kin = int(1e6 * study.anatomy.ribs)
+    r = np.random.default_rng([kin, 6]).random(6).tolist()
+    return Shape(kin, 0.1 * (r[0] - 0.5), r[1], (r[2], r[3]), 0.09 * r[4], r[5])
+
+
 @lru_cache(maxsize=8)
 def axis(size: int) -> Field:
     """Pixel centres from -1 to 1."""
@@ -108,24 +133,27 @@ def axis(size: int) -> Field:
 
 def build_chest(study: Study, size: int) -> Chest:
     """Outlines and maps, with those findings that move outlines."""
-    pose, a = draw_pose(study), study.anatomy
+    pose, shape, a = draw_pose(study), draw_shape(study), study.anatomy
     x = (axis(size) - np.float32(study.shift[0]))[None, :] / np.float32(pose.zoom)
     y = (axis(size) - np.float32(study.shift[1]))[:, None] / np.float32(pose.zoom)
     apex, base, width = a.apex, a.base - 0.12 * (1 - pose.depth), a.lung_x + a.lung_width
-    v = (y - apex) / (base - apex)
+    v = (y - apex) / np.float32(base - apex)
+    v += np.float32(shape.apex) * np.sin(np.float32(np.pi) * v)
     wall = (width * skeleton.wall(v)).astype(np.float32)
-    right, left, heart = _borders(study, v, width)
-    rest = _dome(pose, x, width, base)
-    dome = rest - _lift(study, x, width)
+    right, left, heart = _borders(study, shape, v, width)
+    rest = _dome(shape, pose.depth, x / width, base)
+    dome = rest - _lift(study, x / width)
     sharp = size * pose.zoom / 2.6
-    thorax = unit((wall - np.abs(x)) * np.float32(sharp) + 0.5) * unit((dome - y) * np.float32(sharp) + 0.5)
+    thorax = unit((wall - np.abs(x)) * np.float32(min(sharp, 24)) + 0.5)
+    thorax *= unit((dome - y) * np.float32(min(sharp, 45)) + 0.5)
     middle = 0.6 * pose.turn
-    centre, beside = _divide(x - middle, v, (right, left), width * skeleton.APEX_U, min(sharp, 28.0))
-    kin = int(1e6 * a.ribs)  # the same for all films of a patient
-    rows, columns = _canvas(x, v, width, kin % 2 == 1)
+    centre, beside = _divide(x - middle, v, (right, left), width * skeleton.APEX_U, min(sharp, 26.0))
+    mirrored = shape.kin % 2 == 1
+    rows, columns = _canvas(x, v, width, mirrored)
     across, down = (0.5 * axis(size) + offset for offset in pose.offsets)
     return Chest(
         pose=pose,
+        shape=shape,
         x=x,
         y=y,
         side=np.abs(x),
@@ -134,7 +162,7 @@ def build_chest(study: Study, size: int) -> Chest:
         base=base,
         width=width,
         cage=int(a.rib_phase * skeleton.CAGES),
-        mirrored=kin % 2 == 1,
+        mirrored=mirrored,
         wall=wall,
         right=right,
         left=left,
@@ -146,7 +174,7 @@ def build_chest(study: Study, size: int) -> Chest:
         thorax=thorax,
         centre=centre,
         lungs=thorax * beside,
-        tree=look(vessels.trees(), kin // 2 % vessels.TREES, rows, columns),
+        tree=_vessels(shape.kin // 2 % vessels.TREES, rows, columns),
         texture=look(textures(), study.seed % 12, down, across, wrap=True),
     )
 
@@ -165,6 +193,14 @@ def _canvas(x: Field, v: Field, width: float, mirrored: bool) -> tuple[Field, Fi
     """A film's rows and columns on the banks' canvas, in fractions of it."""
     u = x / np.float32(-width if mirrored else width)
     return (v - V_SPAN[0]) / (V_SPAN[1] - V_SPAN[0]), (u - U_SPAN[0]) / (U_SPAN[1] - U_SPAN[0])
+
+
+def _vessels(tree: int, rows: Field, columns: Field) -> Field:
+    """A tree of arteries, and another's mirror image, fainter, for the veins."""
+    bank = vessels.trees()
+    pictures = bank.levels[level_for(bank, columns)]
+    both = pictures[tree] + np.float32(0.55) * pictures[tree - 1][:, ::-1]
+    return between(both, rows, columns)
 
 
 def _bones(chest: Chest) -> Field:
@@ -187,15 +223,15 @@ def heart_ratio(study: Study) -> float:
     return float(np.clip(study.anatomy.heart * 1.26, 0.38, 0.475))
 
 
-def _borders(study: Study, v: Field, width: float) -> tuple[Field, Field, tuple[Field, Field]]:
+def _borders(study: Study, shape: Shape, v: Field, width: float) -> tuple[Field, Field, tuple[Field, Field]]:
     """The right and the left outline of the mediastinum from the neck down, and those of the heart."""
     widened = worst(study, "Enlarged Cardiomediastinum")
     pedicle = 0.95 * study.anatomy.mediastinum
     wide = pedicle + (0.045 + 0.085 * widened if widened else 0.0)
     heart = 2 * width * heart_ratio(study)
-    reach = 0.32 * heart
+    reach = (0.36 - 0.08 * shape.vertical) * heart
     atrium = reach * np.sqrt(unit(1 - ((v - 0.78) / 0.32) ** 2))
-    rise = np.sin(unit((v - 0.36) / 0.54) * (np.pi / 2)) ** 1.25
+    rise = np.sin(unit((v - 0.36) / (0.46 + 0.12 * shape.vertical)) * (np.pi / 2)) ** (1.05 + 0.5 * shape.vertical)
     below = unit(1 - (unit(v - 0.9) / 0.3) ** 2.5)
     ventricle = (0.5 * pedicle + (heart - reach - 0.5 * pedicle) * rise) * below
     unfolded = 0.4 * unit((study.age - 50) / 40)
@@ -218,20 +254,21 @@ def _blend(*curves: Field) -> Field:
     return (0.1 * np.asarray(total) ** (1 / 7)).astype(np.float32)
 
 
-def _dome(pose: Pose, x: Field, width: float, base: float) -> Field:
-    """The diaphragm's height over x: two domes, the right one higher, that fall to the costophrenic angles."""
-    u = np.abs(x) / width
-    curve = 0.15 + 0.08 * pose.depth
-    height = curve * np.clip(1 - ((u - 0.45) / 0.62) ** 2, -1, 1)
-    fall = 0.1 * np.clip((u - 0.78) / 0.2, 0, 1.2) ** 2
-    higher = (x < 0) * 0.05 * unit(1 - ((u - 0.45) / 0.7) ** 2)
-    return (base + 0.1 - height + fall - higher).astype(np.float32)
+def _dome(shape: Shape, depth: float, u: Field, base: float) -> Field:
+    """The diaphragm's height over u: two domes, the right one higher, that fall to the costophrenic angles."""
+    side = np.abs(u)
+    arched = np.where(u < 0, *(np.float32(0.12 + 0.08 * depth + 0.08 * a) for a in shape.domes))
+    summit = np.where(u < 0, np.float32(0.47), np.float32(0.5))
+    height = arched * np.maximum(1 - ((side - summit) / 0.62) ** 2, -1)
+    fall = 0.1 * np.minimum(unit((side - 0.78) / 0.2), 1.2) ** 2
+    higher = (u < 0) * shape.higher * unit(1 - ((side - 0.45) / 0.7) ** 2)
+    return (base + 0.12 - height + fall - higher).astype(np.float32)
 
 
-def _lift(study: Study, x: Field, width: float) -> Field:
+def _lift(study: Study, u: Field) -> Field:
     """How far a loss of volume has raised the diaphragm."""
     right, left = (0.13 * max(worst(study, "Atelectasis", s), worst(study, "Atelectasis", "both")) for s in SIDES)
-    return (np.where(x < 0, right, left) * unit(1 - ((np.abs(x) / width - 0.45) / 0.65) ** 2)).astype(np.float32)
+    return (np.where(u < 0, right, left) * unit(1 - ((np.abs(u) - 0.45) / 0.65) ** 2)).astype(np.float32)
 
 
 def attenuation(study: Study, chest: Chest) -> Field:
@@ -240,9 +277,13 @@ def attenuation(study: Study, chest: Chest) -> Field:
     total = _soft_tissue(study, chest)
     total -= _air(chest)
     bones = _bones(chest)
-    total += bones * np.float32(0.95 - 0.004 * (study.age - 20))
-    total += np.float32(1.25) * chest.tree * chest.lungs
-    total += chest.texture * (np.float32(0.09) + np.float32(0.03) * chest.lungs)
+    under = chest.y - chest.dome
+    total += bones * (np.float32(0.82 - 0.003 * (study.age - 20)) * (1 - 0.55 * unit(under * 5 + 0.3)))
+    total += np.float32(1.1) * chest.tree * chest.lungs
+    total += chest.texture * (np.float32(0.09) + np.float32(0.06) * chest.lungs)
+    gas = unit(chest.texture - np.float32(1.6 - pose.liver)) * unit((under - 0.12) * 6)
+    total -= np.float32(0.55) * gas
+    total += np.float32(0.35) * unit(0.5 - chest.x * 2) * unit(under * 8)  # the liver
     if pose.bubble > 0.02:
         total -= _bubble(chest)
     return total
@@ -251,7 +292,9 @@ def attenuation(study: Study, chest: Chest) -> Field:
 def _soft_tissue(study: Study, chest: Chest) -> Field:
     y, side, pose = chest.y, chest.side, chest.pose
     torso = study.anatomy.torso * (0.96 + 0.08 * pose.build)
-    waist = torso - 0.06 * np.exp(-((y - 0.35) ** 2) / 0.1) + 0.04 * pose.liver * unit(y - 0.4)
+    waist = (
+        torso + 0.1 * chest.shape.waist - 0.06 * np.exp(-((y - 0.35) ** 2) / 0.1) + 0.04 * pose.liver * unit(y - 0.4)
+    )
     flank = unit((-0.28 - y) / 0.35)
     half = waist + 0.7 * flank * flank * (3 - 2 * flank)  # opens into the shoulder
     q = side / half
@@ -275,7 +318,7 @@ def _breasts(chest: Chest) -> Field:
     across = (chest.side - 0.52 * chest.width - 0.08) / (1.1 * radius)
     along = (chest.y - top) / radius
     along = np.where(along < 0, 0.75 * along, 1.0 * along)
-    return np.float32(0.75 * pose.breast) * np.sqrt(unit(1 - across * across - along * along))
+    return np.float32(0.95 * pose.breast) * np.sqrt(unit(1 - across * across - along * along))
 
 
 def _air(chest: Chest) -> Field:

@@ -108,12 +108,12 @@ def canvas_grid() -> tuple[Field, Field]:
 
 @lru_cache(maxsize=1)
 def textures() -> Bank:
-    """Twelve periodic random fields of unit deviation whose amplitude falls as frequency^-1.4."""
+    """Twelve periodic random fields of unit deviation whose amplitude falls as frequency^-1.25."""
     rng = np.random.default_rng(20230711)
     size = 256
     fy, fx = np.fft.fftfreq(size)[:, None] * size, np.fft.rfftfreq(size)[None, :] * size
     frequency = np.maximum(np.hypot(fy, fx), 1.0)
     waves = rng.standard_normal((12, size, size // 2 + 1)) + 1j * rng.standard_normal((12, size, size // 2 + 1))
-    waves *= frequency**-1.4 * (frequency > 1.5)
+    waves *= frequency**-1.25 * (frequency > 1.5)
     fields = np.fft.irfft2(waves, s=(size, size))
     return make_bank(fields / fields.std(axis=(1, 2), keepdims=True))

@@ -25,7 +25,7 @@ def draw_device(lesion: Lesion, chest: Chest) -> Effect:
 
 
 def _y(chest: Chest, v: float) -> float:
-    return chest.apex + v * (chest.base - chest.apex)
+    return float(chest.at(v))
 
 
 def _pacemaker(chest: Chest, pen: Pen, rng: Generator) -> Field:
@@ -77,7 +77,7 @@ def _nasogastric_tube(chest: Chest, pen: Pen, rng: Generator) -> Field:
 
 def _chest_tube(chest: Chest, pen: Pen, rng: Generator) -> Field:
     """In through the lateral wall and up towards the apex; a gap in its stripe is the side hole."""
-    side = 1.0 if rng.random() < 0.5 else -1.0
+    side = float(rng.choice([-1.0, 1.0]))
     height = rng.uniform(0.55, 0.75)
     points = [(side * 1.2, _y(chest, height + 0.08)), (side * 0.98 * chest.width, _y(chest, height))]
     points += [

@@ -49,7 +49,7 @@ def _spot(lesion: Lesion, anatomy: Anatomy, chest: Chest, radius: float) -> Spot
     """The lesion's place in this breath and this heart: between the mediastinum, the wall and the diaphragm."""
     sign = _signs(lesion)[0]
     v = min(max((lesion.y - anatomy.apex) / (anatomy.base - anatomy.apex), 0.15), 0.95)
-    y = chest.apex + v * (chest.base - chest.apex)
+    y = float(chest.at(v))
     rows = chest.y[:, 0]
     inner = float(np.interp(y, rows, (chest.right if sign < 0 else chest.left)[:, 0])) + sign * chest.middle
     outer = float(np.interp(y, rows, chest.wall[:, 0]))
@@ -118,7 +118,7 @@ def _lesion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
 
 def _edema(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     """Haze around the hila, wide upper vessels, septal lines at the bases and cuffed bronchi."""
-    s, hilum = lesion.severity, chest.apex + 0.45 * (chest.base - chest.apex)
+    s, hilum = lesion.severity, float(chest.at(0.45))
     wings = np.exp(-(((chest.side - 0.36 * chest.width) / (0.2 + 0.16 * s)) ** 2))
     wings = wings * np.exp(-(((chest.y - hilum) / (0.22 + 0.22 * s)) ** 2))
     rough = 1 + 0.35 * _texture(lesion, chest)
@@ -127,7 +127,7 @@ def _edema(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     pen, rng = Pen(chest), np.random.default_rng(lesion.seed)
     for sign in (-1.0, 1.0):
         for v in rng.uniform(0.62, 0.9, 3 + int(4 * s)).tolist():
-            y = chest.apex + v * (chest.base - chest.apex)
+            y = float(chest.at(v))
             x = sign * (float(np.interp(y, chest.y[:, 0], chest.wall[:, 0])) - 0.015)
             pen.line([(x, y), (x - sign * 0.08, y + 0.01)], 0.006, 0.3 + 0.4 * s)
         for dx, dy in rng.uniform(0, 1, (2, 2)).tolist():
@@ -184,7 +184,7 @@ def _pneumothorax(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     u = wall(t + 1e-4) * (1 - shrunk * unit(1.25 - t))
     crest = np.linspace(0.45 * APEX_U, u[0], 12)[:-1]
     xs = sign * chest.width * np.concatenate([crest, u])
-    ys = chest.apex + (lowered + (1 - lowered) * np.concatenate([np.zeros(11), t])) * (chest.base - chest.apex)
+    ys = chest.at(lowered + (1 - lowered) * np.concatenate([np.zeros(11), t]))
     pen = Pen(chest)
     pen.line(list(zip(xs, ys, strict=True)), 0.009, 0.8, smooth=False)
     return Effect(change + pen.picture() * lung, air)
@@ -212,9 +212,9 @@ def _fracture(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     rib = min(range(3, 10), key=lambda k: abs(float(rib_line(chest.cage, k, np.array(angle))[1]) - wanted))
     u, v = rib_line(chest.cage, rib, angle + np.linspace(-0.2, 0.2, 9))
     x = (sign * u * chest.width).tolist()
-    y = (chest.apex + v * (chest.base - chest.apex)).tolist()
-    radius = 0.028 + 0.025 * s
-    change = (0.5 + 0.7 * s) * _bump(chest, x[4], y[4], radius, radius)
+    y = chest.at(v).tolist()
+    radius = 0.032 + 0.025 * s
+    change = (0.75 + 0.6 * s) * _bump(chest, x[4], y[4], radius, radius)
     pen = Pen(chest)
     step = 0.012 + 0.02 * s
     pen.line([(x[k], y[k] + step) for k in (4, 6, 8)], 0.014, 0.6 + 0.6 * s)

@@ -6,6 +6,8 @@ radiation and quantum noise on top, blackens the film by a response curve of the
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,22 @@ from umcl_bench.data.phantom.findings import FOCAL, effect
 from umcl_bench.data.phantom.markers import burn_in, collimate
 from umcl_bench.data.phantom.studies import Lesion, Study
 
-RESPONSES = ((0.85, -2.0), (0.95, -1.9), (0.72, -2.15), (0.8, -2.05))
-"""Each site's contrast, and the logarithm of the exposure that makes middle grey."""
+
+class Response(NamedTuple):
+    """How a site makes grey of exposure: contrast, the logarithm that is middle grey, and local equalisation."""
+
+    contrast: float
+    middle: float
+    equalised: float
+
+
+RESPONSES = (
+    Response(0.76, -2.0, 0.0),
+    Response(0.9, -1.95, 0.2),
+    Response(0.66, -2.1, 0.0),
+    Response(0.95, -2.05, 0.4),
+)
+"""By site."""
 
 
 def draw_film(study: Study, size: int) -> NDArray[np.uint8]:
@@ -57,21 +73,26 @@ def tilt(picture: Field, angle: float) -> Field:
 
 
 def _expose(study: Study, total: Field) -> Field:
+    """Grey values, 1 for white, from attenuation."""
+    response = RESPONSES[study.site]
     light = np.exp(-total)
-    light += _scatter(light)
-    rng = np.random.default_rng([study.seed, 2])
-    noise = rng.standard_normal(total.shape, dtype=np.float32)
+    veil = _scatter(light)
+    light += np.float32(0.16) * veil
+    noise = np.random.default_rng([study.seed, 2]).standard_normal(total.shape, dtype=np.float32)
     z = np.log(light)
-    z += noise * (np.float32(0.35 * study.noise) / np.sqrt(light))
-    contrast, middle = RESPONSES[study.site]
-    z -= np.float32(middle)
-    z *= np.float32(contrast)
+    grain = 0.3 * study.noise * (len(total) / 96) ** 0.3  # smaller pixels catch fewer quanta
+    z += noise * (np.float32(grain) / np.sqrt(light))
+    if response.equalised:
+        z -= np.float32(response.equalised) * (np.log(veil) + np.float32(1.6))
+    z -= np.float32(response.middle)
+    z *= np.float32(response.contrast)
     z -= np.float32(6 * study.exposure)
+    z += np.float32(0.35) * np.square(np.maximum(z, 0))  # the film's shoulder: air is black
     return np.exp(np.float32(-study.gamma) * np.log1p(np.exp(z)))
 
 
 def _scatter(light: Field) -> Field:
-    """Scattered radiation: a wide blur, made on a grid of 12."""
+    """Where scattered radiation goes: a wide blur, made on a grid of 12."""
     size = len(light)
     cells = np.arange(12) * size // 12
     coarse = np.add.reduceat(np.add.reduceat(light, cells, axis=0), cells, axis=1) / np.float32((size / 12) ** 2)
@@ -83,7 +104,8 @@ def _scatter(light: Field) -> Field:
     low = at.astype(np.intp)
     part = at - low
     rows = coarse[low] + (coarse[low + 1] - coarse[low]) * part[:, None]
-    return np.float32(0.16) * (rows[:, low] + (rows[:, low + 1] - rows[:, low]) * part)
+    veil: Field = rows[:, low] + (rows[:, low + 1] - rows[:, low]) * part
+    return veil
 
 
 def draw_mask(study: Study, size: int) -> NDArray[np.uint8]:
