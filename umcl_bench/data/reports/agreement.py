@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from umcl_bench.data.reports.labeler import label_sentence, label_sentences
 from umcl_bench.data.reports.scope import Verdict
 from umcl_bench.data.reports.sentences import split_sentences
-from umcl_bench.data.reports.labeler import label_sentence, label_sentences
 from umcl_bench.data.vocabulary import CHEXPERT
 
 Reading = Literal["as positive", "as negative"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 DENY = (
-    "no", "not", "without", "free of", "clear of", "negative for", "absence of", "absent", "lack of", "lacking",
-    "neither", "nor", "resolution of", "clearing of", "clearance of", "disappearance of", "removal of", "denies",
-    "never", "rather than", "instead of", "as opposed to", "devoid of", "fails to", "failed to", "exclude",
-    "excludes",
+    "no", "not", "without", "free of", "clear of", "negative for", "absence of", "lack of", "lacking", "neither",
+    "nor", "resolution of", "clearing of", "clearance of", "disappearance of", "removal of", "denies", "never",
+    "rather than", "instead of", "as opposed to", "devoid of", "fails to", "failed to", "exclude", "excludes",
 
+    "neg for", "neg",
 )  # fmt: skip
 """Cues that negate what follows in the same clause."""
 
@@ -17,10 +17,11 @@ DENY_BEFORE = (
     "is no longer", "are no longer", "no longer", "has resolved", "have resolved", "resolved", "is absent",
     "are absent", "has cleared", "have cleared", "cleared", "completely resolved", "has completely resolved",
     "is excluded", "are excluded", "ruled out", "is ruled out", "removed", "has been removed", "have been removed",
-    "was removed", "has disappeared", "have disappeared", "disappeared", ": none", ": no", ": absent", ": negative",
+    "was removed", "has disappeared", "have disappeared", "disappeared", ": none", ": absent", ": negative",
     "is negative", "has been excluded", "was excluded", "not visible", "not found", "interval resolution", "is gone",
     "withdrawn", "has been withdrawn", "has since resolved", "have since resolved", "is resolved", "are resolved",
-    ": not", "have been excluded", "not recognized", "not confirmed", "is unlikely to be present", "were removed",
+    "have been excluded", "not recognized", "not confirmed", "is unlikely to be present", "were removed",
+    "absent",
 )  # fmt: skip
 """Cues that negate what stands before them in the same clause."""
 
@@ -88,7 +89,9 @@ NEUTRAL = (
     "not limited to", "no relevant change", "has not significantly changed", "no overt change", "no less",
     "have not significantly changed", "no definite change", "no major change", "not improved", "has not improved",
     "along with", "without improvement", "no significant improvement", "no significant interval improvement",
-    "no evidence of change",
+    "no evidence of change", "not seen previously", "not seen before", "not previously seen", "not seen on prior",
+    "not present previously", "not present before", "not present on prior", "not seen on previous",
+    "not previously present", "not previously identified", "not present on previous",
 )  # fmt: skip
 """Phrases that hold a cue's word and neither deny nor end anything."""
 
@@ -106,22 +109,21 @@ VERBS = (
 )  # fmt: skip
 """What parts a clause into subject and statement: a cue that looks back does not look beyond an earlier statement."""
 
-RESTARTS = frozenset(
-    """
-    a an the mild mildly moderate moderately minimal minimally stable unchanged persistent bibasilar left right
-    increased increasing worsening improving again both interval there likely probable probably possible possibly
-    patchy streaky linear chronic old small trace tiny severe slight slightly low new subtle prominent scattered
-    borderline bilateral
-    """.split()
-)
+RESTARTS = frozenset((
+    "a", "an", "the", "mild", "mildly", "moderate", "moderately", "minimal", "minimally", "stable", "unchanged",
+    "persistent", "bibasilar", "left", "right", "increased", "increasing", "worsening", "improving", "again",
+    "both", "interval", "there", "likely", "probable", "probably", "possible", "possibly", "patchy", "streaky",
+    "linear", "chronic", "old", "small", "trace", "tiny", "severe", "slight", "slightly", "low", "new", "subtle",
+    "prominent", "scattered", "borderline", "bilateral",
+))  # fmt: skip
 """Behind a comma or 'and' these begin a new statement, which an earlier 'no' does not reach, unless an 'or' follows."""
 
-FILLERS = frozenset(
-    """
-    a an the of in this that left right bilateral both small mild mildly minimal trace large moderate severe new old
-    acute xxxx upper mid middle lower lateral posterior anterior medial lobe lobar basilar basal bibasilar apical
-    slight slightly stable chronic focal any definite significant significantly clearly pulmonary pleural subtle
-    known prior previously convincing overall marked markedly is
-    """.split()
-)
+FILLERS = frozenset((
+    "a", "an", "the", "of", "in", "this", "that", "left", "right", "bilateral", "both", "small", "mild", "mildly",
+    "minimal", "trace", "large", "moderate", "severe", "new", "old", "acute", "xxxx", "upper", "mid", "middle",
+    "lower", "lateral", "posterior", "anterior", "medial", "lobe", "lobar", "basilar", "basal", "bibasilar",
+    "apical", "slight", "slightly", "stable", "chronic", "focal", "any", "definite", "significant", "significantly",
+    "clearly", "pulmonary", "pleural", "subtle", "known", "prior", "previously", "convincing", "overall", "marked",
+    "markedly", "is",
+))  # fmt: skip
 """Words that may stand between two words of a phrase."""

@@ -1,22 +1,26 @@
 """A rule-based, negation- and uncertainty-aware labeler for the 14 CheXpert observations.
 
-In the way of NegBio and CheXpert's labeler (Peng et al. 2018; Irvin et al. 2019): phrases name an observation, and cues
-of their clause make the mention negative or uncertain. Where those parse a sentence's grammar, here a list of cues with a
-reach, cut at 'but', 'with', ';', a comma that begins a new statement and the like, does the work; `terms` holds the
-tables and `scope` the reach. Choices that others make differently:
+In the way of NegBio and CheXpert's labeler (Peng et al. 2018; Irvin et al. 2019): phrases name an observation, and
+cues of their clause make the mention negative or uncertain. Where those parse a sentence's grammar, here a list of
+cues does the work whose reach ends at 'but', 'with', ';', a comma that begins a new statement and the like. `terms`
+holds the phrases, `cues` the cues, `scope` the reach. Choices that others make differently:
 
-- As in CheXpert's labeler: 'no new X' and 'X or Y' (not denied) are uncertain, and so are vascular congestion (Edema) and
-  a blunted costophrenic angle (Pleural Effusion); 'likely' and 'consistent with' are positive; 'clear lungs' names no
-  observation; a film is without finding (`No Finding`) where no pathology is positive or uncertain, those that are no
-  CheXpert observation (emphysema, scoliosis, granuloma, ...) included and Support Devices apart, else blank.
-- Unlike it: 'heart size is unchanged' says nothing (there: uncertain), heart failure is Edema alone (there: Cardiomegaly
-  uncertain, too), 'history of X' and 'evaluate for X' say nothing of the film.
+- As in CheXpert's labeler: 'no new X' and 'X or Y' (not denied) are uncertain, and so are vascular congestion (Edema)
+  and a blunted costophrenic angle (Pleural Effusion); 'likely' and 'consistent with' are positive; clear lungs and
+  intact ribs name no observation; clips and wires are no Support Devices; a heart at the upper limit of normal is
+  normal.
+- `No Finding`, as there: positive where no pathology is positive or uncertain, Support Devices apart; pathology that
+  is no CheXpert observation (emphysema, scoliosis, granuloma, ...) counts. Else it is blank, never negative.
+- Unlike it: 'heart size is unchanged' says nothing (there: uncertain), heart failure is Edema alone (there:
+  Cardiomegaly uncertain, too), the cardiomediastinal silhouette is the heart's as well as the mediastinum's, and
+  'history of X' and 'evaluate for X' say nothing of the film.
 - No hierarchy is applied: Consolidation does not make Lung Opacity, nor Cardiomegaly Enlarged Cardiomediastinum.
 
-Blind spots: misspelt words; negations over a long distance or across sentences ('Effusion? None.'); 'X was seen before but
-has resolved' (the 'but' cuts); a comma list that begins anew without one of the words that show it ('no effusion, rib
-fracture'); grades that make a finding normal ('physiologic fluid'); findings that only their consequence names; what an
-impression takes back from the findings; devices and fractures outside the chest; anything but English.
+Blind spots: misspelt words; a negation that reaches over sentences ('Effusion? None.'); 'X was seen before but has
+resolved' (the 'but' cuts); a list that begins anew without a word that shows it ('no effusion, rib fracture'); 'no
+increase in X or Y', whose Y counts as there; a relative clause that denies ('an opacity which is not seen on the
+lateral view' is negative); devices whose name was removed with the patient's; findings that only their consequence
+names; what an impression takes back from the findings; fractures and devices outside the chest; anything but English.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from umcl_bench.data.policies import UNSURE, Labels
 from umcl_bench.data.reports.scope import RANK, Verdict, verdicts
 from umcl_bench.data.reports.sections import choose, sections
 from umcl_bench.data.reports.sentences import split_sentences
-from umcl_bench.data.reports.terms import ACUTE, OTHER
+from umcl_bench.data.reports.terms import ACUTE
 from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
 
 VALUES: dict[Verdict, float] = {"positive": 1.0, "negative": 0.0, "uncertain": UNSURE}
@@ -64,7 +68,7 @@ def label_sentence(text: str) -> dict[str, Verdict]:
 def label_sentences(sentences: Sequence[str]) -> dict[str, Verdict]:
     """What several sentences say together: positive before uncertain before negative, as in CheXpert's labeler.
 
-    'No Finding' is positive where no pathology is positive or uncertain, else absent; nothing follows from no sentences.
+    'No Finding' is positive where no pathology is positive or uncertain, else absent; no sentences say nothing.
     """
     found: dict[str, Verdict] = {}
     for sentence in sentences:

@@ -110,8 +110,9 @@ def _events(words: list[str]) -> Iterator[Event]:
             at += 1
             continue
         if event.kind is Kind.JOIN and _restarts(words, end):
-            event = Event(Kind.STOP)
-        yield event._replace(at=at)
+            event = Event(Kind.STOP, (words[at],))
+        if not (words[at] == "with" and _goes_on(words[end:])):  # 'no density with bronchograms or effusion'
+            yield event._replace(at=at)
         at = end
 
 
@@ -136,14 +137,13 @@ def _restarts(words: list[str], at: int) -> bool:
     """Whether a new statement begins at `at`, behind a comma or 'and'."""
     if at < len(words) and words[at] == "and":
         at += 1
-    if at >= len(words) or words[at] not in _RESTARTS:
-        return False
-    for word in words[at:]:
-        if word in ("or", "nor"):
-            return False
-        if word in (";", ".", "but", "no", "not"):
-            return True
-    return True
+    return at < len(words) and words[at] in _RESTARTS and not _goes_on(words[at:])
+
+
+def _goes_on(words: list[str]) -> bool:
+    """Whether a list is still open: an 'or' comes before the clause's end."""
+    ends = ("or", "nor", ";", ".", "but", "no", "not")
+    return next((word in ("or", "nor") for word in words if word in ends), False)
 
 
 class _Sentence:
@@ -176,7 +176,7 @@ class _Sentence:
             self._turn("uncertain", len(self.mentions) - 1)
             verdict = "uncertain"
         self.mentions.append((event.about, verdict))
-        self.either, self.held = False, None
+        self.either, self.held, self.subjects = False, None, []
 
     def subject(self, event: Event) -> None:
         """What a state may be said of."""
@@ -211,7 +211,7 @@ class _Sentence:
         """A cue about what stands before it; where there is nothing, about what follows."""
         deny = event.kind is Kind.DENY_BEFORE
         reach = range(self.group, len(self.mentions))
-        if not reach or self.subjects:
+        if not reach or any(subject != ("",) for subject in self.subjects):
             if self.scope is not Kind.ASIDE:
                 self.scope = Kind.DENY if deny else Kind.DOUBT
             return
@@ -245,7 +245,7 @@ class _Sentence:
             self.subject(event)
         elif kind is Kind.STATE:
             self.state(event)
-        elif kind is Kind.STOP:
+        elif kind is Kind.STOP and (self.scope or event.about != ("and",)):
             self.stop()
         elif kind in (Kind.DENY_BEFORE, Kind.DOUBT_BEFORE):
             self.look_back(event)

@@ -6,7 +6,8 @@ begins a section, "FINDINGS AND IMPRESSION" and "CONCLUSION" count as impression
 where there is neither findings nor impression the paragraphs behind the first blank line of the last section are the
 `last_paragraph`. Beyond it (ours):
 headings at a line's start in any case ("Findings:"), alone on a line, or in the middle of one ("FINDINGS: ...
-IMPRESSION: ..."); and a heading that is in no table ("LUNGS:") begins no section, so that its text stays where it is.
+IMPRESSION: ..."; of those not in capitals only findings, impression and conclusion); and a heading that is in no table
+("LUNGS:") begins no section, so that its text stays where it is.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ _NAMES = {
 }  # fmt: skip
 _SECTION_OF = {name: section for section, names in _NAMES.items() for name in names}
 _VIEWS = re.compile(
-    r"\b(?:chest|portable|pa and lat(?:eral)?|ap and lateral|lateral and [ap]{2}|(?:one|two|frontal|lateral|pa|ap) views?"
-    r"|frontal (?:and|upright|semi-upright)|ribs)\b",
+    r"\b(?:chest|portable|pa and lat(?:eral)?|ap and lateral|lateral and [ap]{2}|"
+    r"(?:one|two|frontal|lateral|pa|ap) views?|frontal (?:and|upright|semi-upright)|ribs)\b",
     re.IGNORECASE,
 )
 
@@ -55,12 +56,13 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 _KNOWN = _any_of(_SECTION_OF)
+_MAIN = _any_of(("findings", "impression", "conclusion"))
 _CAPITALS = _any_of(name.upper() for name in _SECTION_OF)
 _CAPITALISED = _any_of(name.capitalize() for name in _SECTION_OF)
 _HEADING = re.compile(
     rf"^[ \t*_#>-]*(?P<line>(?i:{_KNOWN}))[ \t*_]*:[*_]*"  # at a line's start, in any case
     rf"|^[ \t*_#>-]*(?P<alone>{_CAPITALS}|{_CAPITALISED})[ \t*_]*$"  # alone on a line
-    rf"|(?<=[.;:!?])[ \t*_]+(?P<inline>(?i:{_KNOWN}))[ \t]*:[*_]*"  # behind a sentence, in any case
+    rf"|(?<=[.;:!?])[ \t*_]+(?P<inline>(?i:{_MAIN}))[ \t]*:[*_]*"  # a main one behind a sentence, in any case
     rf"|(?<![\w-])(?P<capitals>{_CAPITALS})[ \t]*:[*_]*"  # anywhere, in capitals
     r"|^[ \t]*(?P<views>[A-Z][A-Z0-9 (),/&-]{2,60})[ \t]*:",  # the views in capitals at a line's start
     re.MULTILINE,

@@ -20,7 +20,8 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         "enlarged cardiomediastinal silhouette", "enlargement cardiomediastinal silhouette",
         "widened mediastinal silhouette", "widened mediastinal contour", "enlarged mediastinal silhouette",
         "enlarged mediastinal contour", "enlarged cardiomediastinal contour", "broadened mediastinum",
-        "prominent mediastinum", "mediastinal prominence",
+        "prominent mediastinum", "mediastinal prominence", "broadening mediastinum", "broadening mediastinal contour",
+        "widening mediastinal contour", "prominence mediastinum", "mediastinal fullness",
     ),
     "Cardiomegaly": (
         "cardiomegaly", "enlarged heart", "enlarged cardiac silhouette", "enlarged heart silhouette",
@@ -31,6 +32,9 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         "enlargement cardiopericardial silhouette", "big heart", "dilated heart", "cardiac silhouette enlargement",
         "enlarged cardiomediastinal silhouette", "enlargement cardiomediastinal silhouette",
         "enlarged cardiomediastinal contour", "enlarged cardiomediastinum", "large heart",
+        "increase cardiothoracic ratio", "prominence cardiac silhouette", "prominent cardiac silhouette",
+        "prominent heart", "prominence heart", "increase cardiac size", "increase size heart",
+        "widening heart shadow", "widened heart shadow", "widened cardiac silhouette", "widening cardiac silhouette",
     ),
     "Lung Opacity": (
         "opacity", "opacification", "opacified", "airspace disease", "air space disease", "airspace process",
@@ -46,40 +50,53 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         "bronchial wall thickening", "airspace filling", "alveolar disease", "alveolar process", "scar", "scarring",
         "peribronchial cuffing", "coarse interstitial marking", "increased lung marking", "accentuated marking",
         "nodular opacity", "nodular infiltrate", "nodular airspace opacity", "interstitial marking",
-        "interstitial lung marking", "pulmonary interstitium", "consolidative opacity",
+        "interstitial lung marking", "pulmonary interstitium", "consolidative opacity", "nonspecific density",
+        "parenchymal haze", "airspace shadowing", "focal density", "parenchymal abnormality",
+        "density with air bronchogram", "opacity with air bronchogram",
     ),
     "Lung Lesion": (
         "nodule", "pulmonary lesion", "lung lesion", "parenchymal lesion", "cavitary lesion", "coin lesion", "mass",
         "nodular density", "nodularity", "tumor", "tumour", "neoplasm", "neoplastic disease", "carcinoma",
         "lung cancer", "bronchogenic cancer", "malignancy", "metastasis", "metastases", "metastatic disease", "lump",
         "lung malignancy", "rounded lesion", "spiculated lesion", "cavitation", "nodular opacity",
-        "nodular infiltrate", "nodular airspace opacity",
+        "nodular infiltrate", "nodular airspace opacity", "nodular focus", "nodular lesion",
     ),
     "Edema": (
         "edema", "oedema", "heart failure", "congestive heart failure", "cardiac failure", "chf", "fluid overload",
         "volume overload", "interstitial fluid overload", "kerley line", "kerley b line", "cardiac decompensation",
-        "septal line", "pulmonary venous hypertension", "hydrostatic fluid", "b line",
+        "septal line", "pulmonary venous hypertension", "hydrostatic fluid", "b line", "lung water",
+        "pulmonary fluid",
     ),
-    "Consolidation": ("consolidation", "consolidated", "consolidative change", "consolidative process"),
+    "Consolidation": (
+        "consolidation", "confluent airspace", "dense airspace", "lobar airspace", "air bronchogram", "consolidative",
+        "consolidative opacity", "lobar pneumonia", "consolidated", "consolidative change", "consolidative process",
+        "confluent airspace density", "confluent airspace disease", "confluent airspace shadowing",
+        "confluent airspace opacity", "confluent airspace filling", "confluent airspace process",
+        "dense airspace density", "dense airspace disease", "dense airspace shadowing", "dense airspace opacity",
+        "dense airspace filling", "dense airspace process", "lobar airspace density", "lobar airspace disease",
+        "lobar airspace shadowing", "lobar airspace opacity", "lobar airspace filling", "lobar airspace process",
+        "density with air bronchogram", "opacity with air bronchogram",
+    ),
     "Pneumonia": (
         "pneumonia", "bronchopneumonia", "infection", "infectious process", "infectious infiltrate",
         "infectious etiology", "infectious disease", "pneumonic infiltrate", "pneumonic process", "pneumonitis",
-        "infectious consolidation", "bronchopneumonic foci", "infectious change", "consolidative",
-        "consolidative opacity",
+        "infectious consolidation", "bronchopneumonic foci", "infectious change", "lobar pneumonia",
+        "infective change", "infective process", "infective consolidation",
     ),
     "Atelectasis": (
         "atelectasis", "atelectases", "atelectatic", "atelectatic change", "subsegmental collapse", "lobar collapse",
         "linear collapse", "lung collapse", "collapse lobe", "collapsed lobe", "collapsed lung", "partial collapse",
         "lobe collapse", "volume loss", "loss volume", "collapse lung", "complete collapse", "collapse",
+        "loss lung volume",
     ),
     "Pneumothorax": (
         "pneumothorax", "pneumothoraces", "ptx", "hydropneumothorax", "hemopneumothorax", "visceral pleural line",
-        "pleural air", "air pleural space", "collapsed lung edge",
+        "pleural air", "air pleural space", "collapsed lung edge", "intrapleural air", "pleural gas",
     ),
     "Pleural Effusion": (
         "pleural effusion", "effusion", "pleural fluid", "fluid pleural space", "hydrothorax", "hemothorax",
         "empyema", "hydropneumothorax", "hemopneumothorax", "pleural collection", "fluid fissure", "pyothorax",
-        "fissural fluid", "parapneumonic effusion", "fluid pleural cavity",
+        "fissural fluid", "parapneumonic effusion", "fluid pleural cavity", "layering fluid", "intrapleural fluid",
     ),
     "Pleural Other": (
         "pleural thickening", "pleural scar", "pleural scarring", "thickening pleura", "pleural plaque",
@@ -92,7 +109,8 @@ MENTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Fracture": (
         "fracture", "fractured", "cortical break", "cortical disruption", "cortical step off", "fx",
-        "compression fracture", "broken rib",
+        "compression fracture", "broken rib", "disrupted rib", "rib discontinuity", "cortical step",
+        "cortical discontinuity", "deformity with cortical step",
     ),
     "Support Devices": (
         "pacemaker", "pacer", "pacing device", "pacemaker lead", "pacing lead", "pacer lead", "icd", "aicd",
@@ -106,7 +124,7 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         "generator", "shunt", "monitoring lead", "ecg lead", "ekg lead", "lead", "electrode", "loop recorder",
         "filter", "icd lead", "catheter fracture", "fractured wire", "fractured lead", "lead fracture",
         "screw fractured", "fractured screw", "screw is fractured", "wire fracture", "fractured catheter", "tubing",
-        "portacatheter", "port a catheter", "sheath", "fixation device", "injection port",
+        "portacatheter", "port a catheter", "sheath", "fixation device", "injection port", "ett", "ngt",
     ),
     OTHER: (
         "emphysema", "emphysematous", "copd", "hyperinflation", "hyperinflated", "hyperexpanded", "hyperexpansion",
@@ -176,7 +194,7 @@ NOT_MENTIONS = (
     "density overlying breast", "bone density", "fluid level", "air fluid level", "test tube", "cardiac disease",
     "heart margin", "cardiac margin", "cardiac border", "heart xxxx", "cardiac apex", "behind the heart",
     "over the heart", "overlying the heart", "valve surgery", "vertebral collapse", "collapse vertebral body",
-    "vertebral body collapse", "nipple ring",
+    "vertebral body collapse", "nipple ring", "device :", "tube :", "line and tube :", "tube and line :",
 )  # fmt: skip
 """Phrases that hold a word of an observation and do not name it."""
 
@@ -208,6 +226,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "vasculature", "vascularity", "pulmonary vascularity", "pulmonary vasculature", "pulmonary vessel",
         "central vasculature", "lung vascularity", "vascular engorgement",
     ),
+    "Pleural Other": ("pleural surface",),
     "": (
         "aorta", "aortic", "aortic arch", "aortic knob", "hilum", "hilar", "hila", "pulmonary artery", "trachea",
         "lung", "bone", "diaphragm", "hemidiaphragm", "atrium", "ventricle", "thyroid", "spine", "soft tissue",
@@ -228,7 +247,7 @@ STATES: dict[str, tuple[str, ...]] = {
         "not enlarged", "upper limit normal", "upper normal", "normal size", "normal limit", "preserved",
         "within the normal range", "not dilated", "not widened", "nonenlarged", "normally sized", "negative",
         "not increased", "upper limit", "not blunted", "top normal", "near upper limit normal", "near top normal",
-        "limit of normal", "top normal limit",
+        "limit of normal", "top normal limit", "smooth",
     ),
     "uncertain": (
         "borderline", "borderline enlarged", "borderline size", "borderline enlargement", "borderline prominent",
