@@ -85,7 +85,7 @@ class Corpus:
     masks: Pixels | None = None
     has_mask: NDArray[np.bool_] | None = None
     has_image: NDArray[np.bool_] | None = None
-    boxes: tuple[tuple[Box, ...], ...] = ()
+    boxes: Sequence[tuple[Box, ...]] = ()
     attributes: Mapping[str, Strings] = field(default_factory=dict)
     expectations: tuple[Expectation, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
@@ -118,7 +118,8 @@ class Corpus:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits over every column and the films' own fingerprint."""
         columns = [list(c) for c in (self.ids, self.patients, self.splits, self.views, self.reports)]
-        extra = [dataclasses.asdict(self.policy), {name: list(c) for name, c in self.attributes.items()}, self.boxes]
+        extra: list[Any] = [dataclasses.asdict(self.policy), {name: list(c) for name, c in self.attributes.items()}]
+        extra.append(getattr(self.boxes, "fingerprint", self.boxes))  # a phantom's are drawn only when asked for
         text = json.dumps([self.kind, self.classes, columns, extra, self.pixels.fingerprint])
         stated = np.where(np.isnan(self.stated), -2, self.stated).astype(np.float32)
         image = b"" if self.has_image is None else self.has_image.tobytes()

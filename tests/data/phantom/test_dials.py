@@ -51,7 +51,7 @@ def test_label_only_fraction_is_the_share_of_training_patients_without_reports()
 
 
 def test_similarity_is_the_share_of_studies_from_a_few_patterns() -> None:
-    """Two of its seven patterns are alike, so two look-alike first studies agree with 9 chances in 49."""
+    """Two of its nine patterns are alike, so two look-alike first studies agree with 11 chances in 81."""
 
     def equal_pairs(level: float) -> float:
         sets = [s.findings() for s in studies("train", similarity=level) if s.number == 0]
@@ -60,7 +60,7 @@ def test_similarity_is_the_share_of_studies_from_a_few_patterns() -> None:
         return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
     low, _, high = at_each_level(equal_pairs)
-    assert high == pytest.approx(9 / 49, abs=0.02)
+    assert high == pytest.approx(11 / 81, abs=0.02)
     assert low < 0.1
 
 

@@ -1,9 +1,13 @@
-"""The phantom as a corpus: its studies, reports and labels as columns, its films and masks as pixels."""
+"""The phantom as a corpus: its studies, reports and labels as columns; films, masks and boxes drawn when asked for."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +21,87 @@ from umcl_bench.spec import PAD, Geometry
 
 
 @dataclass(frozen=True)
-class PhantomPixels:
-    """The films, or the lesion masks, of a phantom; drawn when asked for."""
+class Chosen:
+    """Rows of a phantom, all of them where `rows` is None; `findings`: for each the one that it is about, or ''."""
 
     spec: PhantomSpec
+    rows: tuple[int, ...] | None = None
+    findings: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The spec's, with the rows and findings that were chosen."""
+        if self.rows is None and not self.findings:
+            return self.spec.fingerprint
+        return _digest(self.spec.fingerprint, repr(self.rows), *self.findings)
+
+    def __len__(self) -> int:
+        return len(all_studies(self.spec)) if self.rows is None else len(self.rows)
+
+    def study(self, row: int) -> Study:
+        """The study of a row."""
+        return all_studies(self.spec)[row if self.rows is None else self.rows[row]][2]
+
+    def finding(self, row: int) -> str:
+        """What a row is about, '' for all findings."""
+        return self.findings[row] if self.findings else ""
+
+
+@dataclass(frozen=True)
+class PhantomPixels(Chosen):
+    """The films, or the lesion masks, of a phantom; drawn when asked for."""
+
     masks: bool = False
 
     @property
     def fingerprint(self) -> str:
-        """The spec's, marked where these are the masks."""
-        return self.spec.fingerprint + ("-masks" if self.masks else "")
-
-    def __len__(self) -> int:
-        return self.spec.train + self.spec.val + self.spec.test
+        """That of the rows, marked where these are the masks."""
+        return super().fingerprint + ("-masks" if self.masks else "")
 
     def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
         """Film or mask `row` as (size, size)."""
-        from umcl_bench.data.phantom.render import draw_film, draw_mask
+        from umcl_bench.data.phantom.render import draw_film, draw_finding_mask, draw_mask
 
-        study = all_studies(self.spec)[row][2]
-        return draw_mask(study, size) if self.masks else draw_film(study, size)
+        study, finding = self.study(row), self.finding(row)
+        if not self.masks:
+            return draw_film(study, size)
+        return draw_finding_mask(study, finding, size) if finding else draw_mask(study, size)
+
+
+@dataclass(frozen=True)
+class PhantomBoxes(Chosen, Sequence[tuple[Box, ...]]):
+    """Each row's boxes, found on the lesions' true masks when asked for: 8 s for a whole phantom, if all were."""
+
+    only: tuple[str, ...] = CHEXPERT
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the rows, with the findings that have boxes."""
+        return _digest(super().fingerprint, *self.only)
+
+    @overload
+    def __getitem__(self, row: int) -> tuple[Box, ...]: ...
+    @overload
+    def __getitem__(self, row: slice) -> tuple[tuple[Box, ...], ...]: ...
+    def __getitem__(self, row: int | slice) -> tuple[Box, ...] | tuple[tuple[Box, ...], ...]:
+        if isinstance(row, slice):
+            return tuple(self[at] for at in range(len(self))[row])
+        if not -len(self) <= row < len(self):
+            raise IndexError(row)
+        about = self.finding(row)
+        boxes = _boxes_of(self.study(row))
+        return tuple(box for box in boxes if box.finding in self.only and about in ("", box.finding))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=16384)
+def _boxes_of(study: Study) -> tuple[Box, ...]:
+    from umcl_bench.data.phantom.render import lesion_boxes
+
+    return lesion_boxes(study)
 
 
 def phantom_corpus(spec: PhantomSpec) -> Corpus:
@@ -69,7 +134,7 @@ def phantom_corpus(spec: PhantomSpec) -> Corpus:
         prior=np.array([row_of[f"{s.patient}-{s.number - 1}"] if s.number else -1 for s in studies], dtype=np.int64),
         masks=PhantomPixels(spec, masks=True),
         has_mask=np.ones(len(studies), dtype=bool),
-        boxes=tuple(_boxes(study) for study in studies),
+        boxes=PhantomBoxes(spec),
         attributes={
             "sex": np.array([s.sex for s in studies], dtype=object),
             "age": np.array([str(s.age) for s in studies], dtype=object),
@@ -84,21 +149,3 @@ def phantom_corpus(spec: PhantomSpec) -> Corpus:
 def _label_only(spec: PhantomSpec, patient: int) -> bool:
     draw = np.random.default_rng([spec.seed, 7, patient]).random()
     return bool(draw < spec.dials.label_only_fraction)
-
-
-def _boxes(study: Study) -> tuple[Box, ...]:
-    boxes = []
-    for lesion in study.lesions:
-        if lesion.finding in ("Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion"):
-            corners = (
-                lesion.x - lesion.radius,
-                lesion.y - lesion.radius,
-                lesion.x + lesion.radius,
-                lesion.y + lesion.radius,
-            )
-            dx, dy = study.shift
-            x0, y0, x1, y1 = (
-                float(np.clip((c + d + 1) / 2, 0, 1)) for c, d in zip(corners, (dx, dy, dx, dy), strict=True)
-            )
-            boxes.append(Box(lesion.finding, x0, y0, x1, y1))
-    return tuple(boxes)

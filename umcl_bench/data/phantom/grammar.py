@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 from numpy.random import Generator
 
+from umcl_bench.data.phantom import frames as fr
 from umcl_bench.data.phantom import wording as w
 from umcl_bench.errors import DataError
 
@@ -75,7 +76,7 @@ def say(dice: Dice, entity: Entity, voice: Voice, wording_shift: float, *, short
     frames, tail, before = _frames(dice, entity, voice, short)
     phrase = _noun_phrase(dice, entity, name, before, terse=voice == "terse" or short)
     frame = frames[0] if short else dice.pick(frames)
-    if not short and voice != "terse" and not frame.startswith(w.WITHOUT_ARTICLE) and "the {np}" not in frame:
+    if not short and voice != "terse" and not frame.startswith(fr.WITHOUT_ARTICLE) and "the {np}" not in frame:
         phrase = _with_article(dice, phrase, name, entity)
     return _capital(_fill(frame, "np", phrase, name) + tail)
 
@@ -83,17 +84,17 @@ def say(dice: Dice, entity: Entity, voice: Voice, wording_shift: float, *, short
 def _frames(dice: Dice, entity: Entity, voice: Voice, short: bool) -> tuple[Sequence[str], str, str]:
     """The frames to choose from, what follows the frame, and the word for the change that stands before the name."""
     if entity.change == "resolved":
-        return (w.REMOVED if entity.kind else w.RESOLVED), "", ""
-    frames: Sequence[str] = (w.HEDGED if entity.status == "uncertain" else w.POSITIVE)["terse" if short else voice]
+        return (fr.REMOVED if entity.kind else fr.RESOLVED), "", ""
+    frames: Sequence[str] = (fr.HEDGED if entity.status == "uncertain" else fr.POSITIVE)["terse" if short else voice]
     if entity.kind:
-        frames = w.POSITIVE["terse"] if short else w.DEVICE
+        frames = fr.POSITIVE["terse"] if short else fr.DEVICE
     if not entity.change:
         return frames, "", ""
     form = 0.0 if short else dice.draw()
     if form < 0.35:
         return frames, "", dice.pick(w.CHANGES_BEFORE[entity.change])
     if form < 0.7 and entity.status == "present" and voice != "terse":
-        return w.CHANGE_FRAMES[entity.change], "", ""
+        return fr.CHANGE_FRAMES[entity.change], "", ""
     return frames, ", " + dice.pick(w.CHANGES_AFTER[entity.change]), ""
 
 
@@ -122,7 +123,7 @@ def _with_article(dice: Dice, phrase: str, name: str, entity: Entity) -> str:
 def deny(dice: Dice, findings: Sequence[str], voice: Voice, wording_shift: float) -> str:
     """A sentence, without its full stop, that says of one or more findings that they are not there."""
     names = [name_of(dice, finding, "", wording_shift) for finding in findings]
-    frame = dice.pick(w.NEGATIVE[voice])
+    frame = dice.pick(fr.NEGATIVE[voice])
     link = "and" if frame.startswith("{names}") else "or"
     *most, last = names
     text = f"{', '.join(most)}{',' if len(most) > 1 else ''} {link} {last}" if most else last
@@ -157,9 +158,9 @@ _CHANGED_BEFORE = _inverse(w.CHANGES_BEFORE)
 _CHANGED_AFTER = _inverse(w.CHANGES_AFTER)
 _FINDINGS = _inverse({name: (w.NAMES[name], *w.SYNONYMS[name]) for name in w.NAMES})
 _DEVICES = _inverse({kind: (kind, *w.KINDS[kind]) for kind in w.KINDS})
-_NORMAL = {text.lower(): meaning for text, meaning in w.NORMAL.items()}
+_NORMAL = {text.lower(): meaning for text, meaning in fr.NORMAL.items()}
 _IRRELEVANT = frozenset(
-    text.lower().format(view=view) for text in (*w.IRRELEVANT, *w.OPENINGS) for view in ("ap", "pa")
+    text.lower().format(view=view) for text in (*fr.IRRELEVANT, *fr.OPENINGS) for view in ("ap", "pa")
 )
 
 
@@ -172,7 +173,7 @@ _PHRASE = re.compile(
     rf"(?:(?P<before>{_any(_BEFORE)}) )?(?P<name>{_any([*_FINDINGS, *_DEVICES])})(?: (?P<after>{_any(_AFTER)}))?"
 )
 _TAIL = re.compile(rf"(.+), ({_any(_CHANGED_AFTER)})")
-_LEAD = re.compile(rf"^(?:{_any(lead.lower() for lead in w.LEADS)})")
+_LEAD = re.compile(rf"^(?:{_any(lead.lower() for lead in fr.LEADS)})")
 _LINKS = re.compile(r", (?:or |and )?| or | and ")
 
 
@@ -186,15 +187,15 @@ def _patterns(frames: Iterable[str]) -> tuple[re.Pattern[str], ...]:
     return tuple(made)
 
 
-_PRESENT = _patterns([*(f for frames in w.POSITIVE.values() for f in frames), *w.DEVICE])
-_UNCERTAIN = _patterns(f for frames in w.HEDGED.values() for f in frames)
-_ABSENT = _patterns(f for frames in w.NEGATIVE.values() for f in frames)
-_GONE = _patterns([*w.RESOLVED, *w.REMOVED])
+_PRESENT = _patterns([*(f for frames in fr.POSITIVE.values() for f in frames), *fr.DEVICE])
+_UNCERTAIN = _patterns(f for frames in fr.HEDGED.values() for f in frames)
+_ABSENT = _patterns(f for frames in fr.NEGATIVE.values() for f in frames)
+_GONE = _patterns([*fr.RESOLVED, *fr.REMOVED])
 _READINGS: list[tuple[Status, str, tuple[re.Pattern[str], ...]]] = [
     ("present", "", _PRESENT),
     ("uncertain", "", _UNCERTAIN),
     ("absent", "resolved", _GONE),
-    *(("present", change, _patterns(frames)) for change, frames in w.CHANGE_FRAMES.items()),
+    *(("present", change, _patterns(frames)) for change, frames in fr.CHANGE_FRAMES.items()),
 ]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from umcl_bench.data.phantom import frames as fr
 from umcl_bench.data.phantom import wording as w
 from umcl_bench.data.phantom.grammar import Dice, Entity, Voice, deny, read, say
 from umcl_bench.data.phantom.prevalence import PREVALENCE, grade_of, hedging
@@ -68,7 +69,7 @@ def length_of(text: str) -> float:
     return ((text.count(" ") + 1) + (len(text) + 2) / CHARACTERS) / 2 + 1
 
 
-_IRRELEVANT = sorted((length_of(text), text) for text in w.IRRELEVANT)
+_IRRELEVANT = sorted((length_of(text), text) for text in fr.IRRELEVANT)
 _LENGTHS = [length for length, _ in _IRRELEVANT]
 _CLOSE = 0.6
 """By how much the last sentence may miss what is left."""
@@ -114,8 +115,15 @@ def write_report(study: Study, wording_shift: float) -> str:
 
 def report_entities(study: Study, wording_shift: float) -> tuple[Entity, ...]:
     """What the report that `write_report` gives says, sentence by sentence, as it was written."""
-    sentences = _compose(study, wording_shift)
-    return tuple(replace(e, sentence=at) for at, sentence in enumerate(sentences) for e in sentence.entities)
+    return tuple(entity for _, entities in entity_sentences(study, wording_shift) for entity in entities)
+
+
+def entity_sentences(study: Study, wording_shift: float) -> list[tuple[str, tuple[Entity, ...]]]:
+    """Each sentence of the report, with what it says."""
+    return [
+        (f"{sentence.text}.", tuple(replace(entity, sentence=at) for entity in sentence.entities))
+        for at, sentence in enumerate(_compose(study, wording_shift))
+    ]
 
 
 def parse_report(text: str) -> tuple[Entity, ...]:
@@ -158,9 +166,9 @@ def _compose(study: Study, shift: float) -> list[Sentence]:
 
 def _opening(dice: Dice, study: Study, style: Style) -> Sentence | None:
     if style.name == "follow-up":
-        return Sentence(dice.pick(w.COMPARED if study.number else w.NOT_COMPARED), under="opening")
+        return Sentence(dice.pick(fr.COMPARED if study.number else fr.NOT_COMPARED), under="opening")
     if style.name in ("telegraphic", "prose") or (style.name == "sectioned" and dice.draw() < 0.5):
-        return Sentence(dice.pick(w.TECHNIQUE).format(view=study.view), under="opening")
+        return Sentence(dice.pick(fr.TECHNIQUE).format(view=study.view), under="opening")
     return None
 
 
@@ -211,7 +219,7 @@ def _doubt(dice: Dice, study: Study) -> Entity | None:
 def _sentence(dice: Dice, entity: Entity, style: Style, shift: float, *, short: bool = False) -> Sentence:
     text = say(dice, entity, style.voice, shift, short=short)
     if style.voice == "prose" and not short and dice.draw() < 0.2:
-        text = dice.pick(w.LEADS) + text[0].lower() + text[1:]
+        text = dice.pick(fr.LEADS) + (text if text[1].isupper() else text[0].lower() + text[1:])
     return Sentence(text, (entity,), _ORGAN.get(entity.finding, "Lungs"))
 
 
@@ -231,10 +239,10 @@ def _summarise(dice: Dice, study: Study, draft: Draft, said: list[Entity], shift
             draft.add(sentence)
 
 
-_NOTHING = tuple(text for text, (finding, _) in w.NORMAL.items() if finding == NO_FINDING)
+_NOTHING = tuple(text for text, (finding, _) in fr.NORMAL.items() if finding == NO_FINDING)
 _NORMALS = {
-    finding: tuple(text for text, (other, _) in w.NORMAL.items() if other == finding)
-    for finding in dict.fromkeys(finding for finding, _ in w.NORMAL.values())
+    finding: tuple(text for text, (other, _) in fr.NORMAL.items() if other == finding)
+    for finding in dict.fromkeys(finding for finding, _ in fr.NORMAL.values())
     if finding != NO_FINDING
 }
 
@@ -248,7 +256,7 @@ def _fill(dice: Dice, study: Study, draft: Draft, said: set[str], shift: float) 
         if form < 0.65 and absent:
             sentence = _denial(dice, draft.style, absent, shift, plainly=form < 0.45)
         else:
-            sentence = Sentence(dice.pick(w.IRRELEVANT))
+            sentence = Sentence(dice.pick(fr.IRRELEVANT))
         if draft.cost(sentence) <= draft.room and all(s.text != sentence.text for s in draft.sentences):
             draft.add(sentence)
             absent = [f for f in absent if f not in {e.finding for e in sentence.entities}]

@@ -36,6 +36,8 @@ PATTERNS: tuple[tuple[str, ...], ...] = (
     ("Consolidation",),
     ("Atelectasis",),
     ("Pleural Effusion",),
+    ("Pneumonia",),
+    ("Pneumothorax",),
 )
 """What look-alike studies have; the `similarity` dial draws from these."""
 
