@@ -215,7 +215,11 @@ MESH = {
     "Tube, Inserted": ("Support Devices",),
     "Tuberculosis": ("Tuberculosis",),
 }
-"""Major headings of Open-i's reports as findings, by the heading or the heading and its first qualifier (ours)."""
+"""Major headings of Open-i's reports as findings, by the heading or the heading and its first qualifier (ours).
+
+Only the same observations, as labels of a dataset. The wider reading of CheXpert's labeler (a nodule is a Lung Lesion,
+a scar a Lung Opacity), by which our labeler is measured, is reports/mesh.py; a test holds this table inside that one.
+"""
 
 MESH_NOTHING = frozenset({"No Indexing", "Technical Quality of Image Unsatisfactory"})
 """Major headings of Open-i that say nothing about the patient."""

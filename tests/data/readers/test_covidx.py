@@ -43,7 +43,8 @@ def test_three_classes_that_exclude_one_another(tmp_path: Path) -> None:
     assert corpus.pixels.paths[0] == "train/ARDSSevere.png"  # type: ignore[attr-defined]
     assert list(corpus.attributes["source"]) == ["cohen", "cohen", "rsna", "sirm", "rsna"]
     assert corpus.facts["version"] == "COVIDx9A"
-    assert corpus.expectations == corpus.notes == ()
+    assert not corpus.expectations
+    assert not corpus.notes
 
 
 def test_the_films_may_be_in_data(tmp_path: Path) -> None:

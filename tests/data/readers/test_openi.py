@@ -20,7 +20,8 @@ from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.readers import DEFAULTS, ReadOptions, recognise
 from umcl_bench.data.readers.openi import CLASSES, READER
 from umcl_bench.data.readers.openi_archive import MAX_XML, parse
-from umcl_bench.data.vocabulary import MESH, of_mesh
+from umcl_bench.data.reports import mesh
+from umcl_bench.data.vocabulary import CHEXPERT, MESH, of_mesh
 from umcl_bench.errors import DataError
 
 XML = """<?xml version="1.0" encoding="utf-8"?>
@@ -171,6 +172,14 @@ def test_every_heading_of_the_table_is_found() -> None:
     assert of_mesh("Mass/breast") == of_mesh("Mediastinum/lymph nodes/enlarged") == of_mesh("Scoliosis") == ()
 
 
+def test_the_table_of_labels_is_part_of_the_table_that_the_labeler_is_measured_by() -> None:
+    """The labeler's counts CheXpert's wider observations: a nodule is a Lung Lesion there, and stays a Nodule here."""
+    for heading, names in MESH.items():
+        assert set(names) & set(CHEXPERT) <= mesh.observations(heading), heading
+    wider = {name for rule in mesh.RULES for name in (rule.observation,)} - {n for ns in MESH.values() for n in ns}
+    assert wider == {"Lung Lesion", "Pleural Other"}
+
+
 @pytest.mark.skipif(not (REAL_DATA / "official_formats").is_dir(), reason="the official formats are not here")
 def test_the_real_reports(tmp_path: Path) -> None:
     root = REAL_DATA / "official_formats/iu_xray"
@@ -268,7 +277,8 @@ def test_an_archive_that_unpacks_to_much_is_refused_before_it_is(tmp_path: Path)
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         huge = tarfile.TarInfo("1.xml")
         huge.size = 8_000_000_000  # said, not there
-        tar.fileobj.write(huge.tobuf())  # type: ignore[union-attr]
+        assert tar.fileobj is not None
+        tar.fileobj.write(huge.tobuf())
     refused(READER, tmp_path, str(path), "1.xml has 8,000,000,000 bytes")
 
 
