@@ -102,18 +102,18 @@ class Disagreement(NamedTuple):
 def disagreements(studies: Sequence[Study], *, limit: int, each: int) -> list[Disagreement]:
     """Those that a person should look at first: the most surprising, `each` of a finding at most, `limit` in all.
 
-    The surprise is -log2 of how often the labeler gives this verdict to studies of the same annotation (Laplace's rule
-    over its four verdicts), so it is high where the two agree otherwise.
+    The surprise is -log2 of how often studies with this verdict have this annotation (Laplace's rule), so it is high
+    where the two agree otherwise, and low where a verdict says little, as 'uncertain' does.
     """
     rows = []
     for finding in CHEXPERT:
         told = Counter((finding in s.annotated, s.verdicts.get(finding, "not named")) for s in studies)
-        totals = Counter(finding in s.annotated for s in studies)
+        totals = Counter(s.verdicts.get(finding, "not named") for s in studies)
         mine = []
         for s in studies:
             has, verdict = finding in s.annotated, s.verdicts.get(finding, "not named")
             if has != (verdict in ("positive", "uncertain")):
-                surprise = -math.log2((told[has, verdict] + 1) / (totals[has] + 4))
+                surprise = -math.log2((told[has, verdict] + 1) / (totals[verdict] + 2))
                 mine.append(Disagreement(round(surprise, 2), s.uid, finding, has, verdict, _place(s, finding)))
         rows += sorted(mine, key=_order)[:each]
     return sorted(rows, key=_order)[:limit]

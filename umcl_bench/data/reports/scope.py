@@ -69,7 +69,7 @@ def words_of(text: str) -> list[str]:
 def _lexicon() -> dict[str, Any]:
     """All tables as one tree of words; a phrase ends where a node has an Event under ''."""
     root: dict[str, Any] = {}
-    for phrase, event in _entries():
+    for phrase, event in entries():
         node = root
         for word in words_of(phrase):
             node = node.setdefault(word, {})
@@ -78,7 +78,8 @@ def _lexicon() -> dict[str, Any]:
     return root
 
 
-def _entries() -> Iterator[tuple[str, Event]]:
+def entries() -> Iterator[tuple[str, Event]]:
+    """Every phrase of the tables and what it does."""
     for kind, table in ((Kind.MENTION, terms.MENTIONS), (Kind.WEAK, terms.WEAK), (Kind.SUBJECT, terms.SUBJECTS),
                         (Kind.STATE, terms.STATES)):  # fmt: skip
         for about, phrases in table.items():
@@ -88,8 +89,8 @@ def _entries() -> Iterator[tuple[str, Event]]:
         (Kind.DENY_BEFORE, cues.DENY_BEFORE), (Kind.DOUBT_BEFORE, cues.DOUBT_BEFORE), (Kind.ASIDE, cues.ASIDE),
         (Kind.STOP, cues.STOPS), (Kind.VERB, cues.VERBS),
     )  # fmt: skip
-    for kind, phrases in plain:
-        yield from ((phrase, Event(kind)) for phrase in phrases)
+    for kind, cued in plain:
+        yield from ((phrase, Event(kind)) for phrase in cued)
     for phrase in cues.DOUBT:
         first = phrase.split()[0]
         about = "strong" if first in _STRONG else "versus" if first in ("versus", "vs") else "weak"

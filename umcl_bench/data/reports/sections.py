@@ -106,7 +106,7 @@ def sections(text: str) -> Sections:
             found[last], found["last_paragraph"] = first, rest[0]
     found.pop("other", None)
     cleaned = {name: (body or "").strip() or None for name, body in found.items()}
-    return Sections(text.strip() or None, **cleaned, headed=bool(headings))  # type: ignore[arg-type]
+    return Sections(text.strip() or None, **cleaned, headed=bool(headings))
 
 
 def _section_of(match: re.Match[str]) -> str | None:

@@ -8,6 +8,7 @@ _TITLES = frozenset({"dr", "drs", "mr", "mrs", "ms", "prof", "st"})
 _ABBREVIATIONS = _TITLES | frozenset(
     {"vs", "approx", "cf", "resp", "e.g", "i.e", "a.m", "p.m", "a.k.a", "s.p", "dept", "ext", "incl", "m.d", "r.n"}
 )
+_BEFORE_NAMES = _TITLES | {"by", ""}
 _NUMBER = re.compile(r"\(?(\d{1,2})[.)]")
 _SPACE = re.compile(r"\s+")
 _BREAK = re.compile(
@@ -55,10 +56,8 @@ def _goes_on(head: str) -> bool:
     if len(words) == 1 and last.strip(")").isdigit() and len(last) <= 2:
         return True
     before = words[-2].strip("(\"'").rstrip(".").casefold() if len(words) > 1 else ""
-    initial = bool(re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", last))
-    return last.casefold() in _ABBREVIATIONS or (
-        initial and (before in _TITLES or before in ("by", "") or before == ".")
-    )
+    initial = re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", last) is not None and (before in _BEFORE_NAMES or len(before) == 1)
+    return initial or last.casefold() in _ABBREVIATIONS
 
 
 def _add(out: list[str], piece: str) -> None:

@@ -26,14 +26,12 @@ MENTIONS: dict[str, tuple[str, ...]] = {
     "Cardiomegaly": (
         "cardiomegaly", "enlarged heart", "enlarged cardiac silhouette", "enlarged heart silhouette",
         "enlargement heart", "enlargement cardiac silhouette", "enlargement cardiac shadow", "cardiac enlargement",
-        "heart enlargement", "increased heart size", "increased cardiac size", "increase heart size",
-        "enlarged cardiac contour", "enlarged cardiac shadow", "enlarged heart size",
-        "increased cardiothoracic ratio", "enlarged cardiopericardial silhouette",
-        "enlargement cardiopericardial silhouette", "big heart", "dilated heart", "cardiac silhouette enlargement",
-        "enlarged cardiomediastinal silhouette", "enlargement cardiomediastinal silhouette",
-        "enlarged cardiomediastinal contour", "enlarged cardiomediastinum", "large heart",
-        "increase cardiothoracic ratio", "prominence cardiac silhouette", "prominent cardiac silhouette",
-        "prominent heart", "prominence heart", "increase cardiac size", "increase size heart",
+        "heart enlargement", "increased heart size", "increased cardiac size", "enlarged cardiac contour",
+        "enlarged cardiac shadow", "enlarged heart size", "increased cardiothoracic ratio",
+        "enlarged cardiopericardial silhouette", "enlargement cardiopericardial silhouette", "big heart",
+        "dilated heart", "cardiac silhouette enlargement", "enlarged cardiomediastinal silhouette",
+        "enlargement cardiomediastinal silhouette", "enlarged cardiomediastinal contour", "large heart",
+        "prominence cardiac silhouette", "prominent cardiac silhouette", "prominent heart", "prominence heart",
         "widening heart shadow", "widened heart shadow", "widened cardiac silhouette", "widening cardiac silhouette",
     ),
     "Lung Opacity": (
@@ -204,7 +202,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "cardiac shadow", "cardiac", "heart silhouette", "cardiopericardial silhouette", "cardiac outline",
         "cardiac silhouette size", "heart contour", "heart shadow", "cardiothoracic ratio", "mediastinal and cardiac",
         "size cardiac silhouette", "cardiac width", "cardiomediastinal silhouette", "cardiomediastinal contour",
-        "cardiomediastinal structure", "cardiomediastinum", "cardiomediastinal", "cardio mediastinal silhouette",
+        "cardiomediastinal structure", "cardiomediastinal", "cardio mediastinal silhouette",
         "cardio mediastinal contour", "cardiomediastinal outline",
     ),
     "Enlarged Cardiomediastinum": (
@@ -241,6 +239,7 @@ STATES: dict[str, tuple[str, ...]] = {
         "enlarged", "enlargement", "widened", "widening", "increased size", "dilated", "prominent", "blunted",
         "blunting", "abnormal", "increased", "prominence", "larger than normal", "hypertrophy", "big", "top heavy",
         "globular", "large", "engorged", "engorgement", "congested", "distended", "cephalized", "indistinct",
+        "increase",
     ),
     "negative": (
         "normal", "unremarkable", "within normal limit", "within limit", "wnl", "clear", "sharp", "intact",
