@@ -1,4 +1,4 @@
-"""A study's chest without its findings' densities: outlines, lungs, vessels and how much each ray is attenuated.
+"""A study's chest without its findings' densities: pose, outlines, lungs and vessels.
 
 Everything is in units of half the film's width in the patient's own upright frame: x grows towards the patient's left
 (the image's right), y downwards. Outlines are functions of one coordinate, so that a film is cheap.
@@ -17,8 +17,6 @@ from umcl_bench.data.phantom.banks import U_SPAN, V_SPAN, Field, between, level_
 from umcl_bench.data.phantom.studies import Study
 
 SIDES = ("right", "left")
-AIR, TISSUE = 2.5, 3.9
-"""What a whole lung takes away from, and a whole chest adds to, a ray's attenuation."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Pose:
     liver: float
     offsets: tuple[float, float]
     wires: int  # of an electrocardiograph
+    dice: tuple[float, ...]  # twenty further numbers from 0 to 1, for markers and borders
     seed: int
 
 
@@ -74,6 +73,9 @@ class Chest:
     dome: Field  # the diaphragm, over x
     rest: Field  # where the diaphragm would be without loss of volume
     sharp: float  # of outlines: one over a pixel
+    gap: Field  # distance to the wall, inwards
+    under: Field  # distance below the diaphragm
+    inward: Field  # distance into the mediastinum
     thorax: Field  # what is inside the rib cage and above the diaphragm
     centre: Field  # mediastinum and heart
     lungs: Field
@@ -100,7 +102,7 @@ class Chest:
 
 def draw_pose(study: Study) -> Pose:
     """The film's nuisance values."""
-    r = np.random.default_rng([study.seed, 1]).random(20).tolist()
+    r = np.random.default_rng([study.seed, 1]).random(40).tolist()
     ap = study.view == "AP"
     return Pose(
         zoom=0.96 + 0.2 * r[0],
@@ -114,6 +116,7 @@ def draw_pose(study: Study) -> Pose:
         liver=r[11],
         offsets=(r[12], r[13]),
         wires=int(3 + 3 * r[16]) if r[17] < (0.45 if ap else 0.05) else 0,
+        dice=tuple(r[20:]),
         seed=study.seed,
     )
 
@@ -121,7 +124,9 @@ def draw_pose(study: Study) -> Pose:
 def draw_shape(study: Study) -> Shape:
     """The patient's own shape, from the anatomy's digits."""
     kin = int(1e6 * study.anatomy.ribs)
-    r = np.random.default_rng([kin, 6]).random(6).tolist()
+    r = [
+        kin * step % 1 for step in (0.7548776662, 0.5698402910, 0.4387182951, 0.3247179572, 0.8191725134, 0.6710436067)
+    ]
     return Shape(kin, 0.1 * (r[0] - 0.5), r[1], (r[2], r[3]), 0.09 * r[4], r[5])
 
 
@@ -144,13 +149,17 @@ def build_chest(study: Study, size: int) -> Chest:
     rest = _dome(shape, pose.depth, x / width, base)
     dome = rest - _lift(study, x / width)
     sharp = size * pose.zoom / 2.6
-    thorax = unit((wall - np.abs(x)) * np.float32(min(sharp, 24)) + 0.5)
-    thorax *= unit((dome - y) * np.float32(min(sharp, 45)) + 0.5)
+    gap, under = wall - np.abs(x), y - dome
+    thorax = unit(gap * np.float32(min(sharp, 20)) + 0.5) * unit(0.5 - under * np.float32(min(sharp, 36)))
     middle = 0.6 * pose.turn
-    centre, beside = _divide(x - middle, v, (right, left), width * skeleton.APEX_U, min(sharp, 26.0))
+    across = np.abs(x - middle)
+    inward = np.where(x < middle, right, left) - across
+    steep = np.float32(min(sharp, 22.0))  # not sharp: the heart beats, and its borders lie oblique to the rays
+    summit = width * skeleton.APEX_U * (1 - np.sqrt(unit(v / 0.13)))  # the lung's apex is a dome
+    outward = np.minimum(-inward, across - summit)
     mirrored = shape.kin % 2 == 1
-    rows, columns = _canvas(x, v, width, mirrored)
-    across, down = (0.5 * axis(size) + offset for offset in pose.offsets)
+    rows, columns = canvas_place(x, v, width, mirrored)
+    down, along = (0.5 * axis(size) + offset for offset in pose.offsets)
     return Chest(
         pose=pose,
         shape=shape,
@@ -171,25 +180,18 @@ def build_chest(study: Study, size: int) -> Chest:
         dome=dome,
         rest=rest,
         sharp=sharp,
+        gap=gap,
+        under=under,
+        inward=inward,
         thorax=thorax,
-        centre=centre,
-        lungs=thorax * beside,
+        centre=unit(inward * steep + 0.5),
+        lungs=thorax * unit(outward * steep + 0.5),
         tree=_vessels(shape.kin // 2 % vessels.TREES, rows, columns),
-        texture=look(textures(), study.seed % 12, down, across, wrap=True),
+        texture=look(textures(), study.seed % 12, down, along, wrap=True),
     )
 
 
-def _divide(across: Field, v: Field, borders: tuple[Field, Field], top: float, sharp: float) -> tuple[Field, Field]:
-    """What is mediastinum and what is beside it; not sharp, for the heart beats and lies oblique to the rays."""
-    (right, left), steep = borders, np.float32(sharp)
-    centre = unit((across + right) * steep + 0.5) * unit((left - across) * steep + 0.5)
-    summit = top * (1 - np.sqrt(unit(v / 0.13)))  # the lung's apex is a dome
-    beside = unit((-across - np.maximum(right, summit)) * steep + 0.5)
-    beside += unit((across - np.maximum(left, summit)) * steep + 0.5)
-    return centre, beside
-
-
-def _canvas(x: Field, v: Field, width: float, mirrored: bool) -> tuple[Field, Field]:
+def canvas_place(x: Field, v: Field, width: float, mirrored: bool) -> tuple[Field, Field]:
     """A film's rows and columns on the banks' canvas, in fractions of it."""
     u = x / np.float32(-width if mirrored else width)
     return (v - V_SPAN[0]) / (V_SPAN[1] - V_SPAN[0]), (u - U_SPAN[0]) / (U_SPAN[1] - U_SPAN[0])
@@ -203,13 +205,6 @@ def _vessels(tree: int, rows: Field, columns: Field) -> Field:
     return between(both, rows, columns)
 
 
-def _bones(chest: Chest) -> Field:
-    rows, columns = _canvas(chest.x, chest.v, chest.width, chest.mirrored)
-    cages, girdles = skeleton.cages(), skeleton.girdles()
-    level = level_for(cages, columns)
-    return between(cages.levels[level][chest.cage] + girdles.levels[level][chest.pose.girdle], rows, columns)
-
-
 def worst(study: Study, finding: str, side: str = "") -> float:
     """The greatest severity of a finding (on a side), 0 where there is none."""
     return max((s.severity for s in study.lesions if s.finding == finding and side in ("", s.side)), default=0.0)
@@ -219,8 +214,8 @@ def heart_ratio(study: Study) -> float:
     """The cardiothoracic ratio: below a half unless there is cardiomegaly."""
     severity = worst(study, "Cardiomegaly")
     if severity:
-        return 0.53 + 0.17 * severity
-    return float(np.clip(study.anatomy.heart * 1.26, 0.38, 0.475))
+        return 0.51 + 0.15 * severity
+    return float(np.clip(study.anatomy.heart * 1.29, 0.38, 0.485))
 
 
 def _borders(study: Study, shape: Shape, v: Field, width: float) -> tuple[Field, Field, tuple[Field, Field]]:
@@ -250,8 +245,11 @@ def _borders(study: Study, shape: Shape, v: Field, width: float) -> tuple[Field,
 
 def _blend(*curves: Field) -> Field:
     """Nearly the greatest of the curves, without corners where they cross."""
-    total = sum((curve / 0.1).clip(0, None) ** 7 for curve in curves)
-    return (0.1 * np.asarray(total) ** (1 / 7)).astype(np.float32)
+    total: Field = np.square(np.square(np.square(curves[0] * np.float32(10))))
+    for curve in curves[1:]:
+        total = total + np.square(np.square(np.square(curve * np.float32(10))))
+    blended: Field = np.float32(0.1) * np.sqrt(np.sqrt(np.sqrt(total)))
+    return blended
 
 
 def _dome(shape: Shape, depth: float, u: Field, base: float) -> Field:
@@ -269,80 +267,3 @@ def _lift(study: Study, u: Field) -> Field:
     """How far a loss of volume has raised the diaphragm."""
     right, left = (0.13 * max(worst(study, "Atelectasis", s), worst(study, "Atelectasis", "both")) for s in SIDES)
     return (np.where(u < 0, right, left) * unit(1 - ((np.abs(u) - 0.45) / 0.65) ** 2)).astype(np.float32)
-
-
-def attenuation(study: Study, chest: Chest) -> Field:
-    """How much each ray loses in a chest without densities of findings."""
-    pose = chest.pose
-    total = _soft_tissue(study, chest)
-    total -= _air(chest)
-    bones = _bones(chest)
-    under = chest.y - chest.dome
-    total += bones * (np.float32(0.82 - 0.003 * (study.age - 20)) * (1 - 0.55 * unit(under * 5 + 0.3)))
-    total += np.float32(1.1) * chest.tree * chest.lungs
-    total += chest.texture * (np.float32(0.09) + np.float32(0.06) * chest.lungs)
-    gas = unit(chest.texture - np.float32(1.6 - pose.liver)) * unit((under - 0.12) * 6)
-    total -= np.float32(0.55) * gas
-    total += np.float32(0.35) * unit(0.5 - chest.x * 2) * unit(under * 8)  # the liver
-    if pose.bubble > 0.02:
-        total -= _bubble(chest)
-    return total
-
-
-def _soft_tissue(study: Study, chest: Chest) -> Field:
-    y, side, pose = chest.y, chest.side, chest.pose
-    torso = study.anatomy.torso * (0.96 + 0.08 * pose.build)
-    waist = (
-        torso + 0.1 * chest.shape.waist - 0.06 * np.exp(-((y - 0.35) ** 2) / 0.1) + 0.04 * pose.liver * unit(y - 0.4)
-    )
-    flank = unit((-0.28 - y) / 0.35)
-    half = waist + 0.7 * flank * flank * (3 - 2 * flank)  # opens into the shoulder
-    q = side / half
-    q *= q
-    depth = np.sqrt(unit(1 - q * q * q))
-    slope = -1.12 + 0.62 * np.clip(side - 0.17, 0, 0.25) ** 0.7 + 0.2 * side  # neck and shoulders from above
-    thick = np.sqrt(unit((y - slope) * np.float32(2.2)))
-    level = np.float32(TISSUE * pose.build) * (0.78 + 0.3 * unit((y + 0.55) / 0.9))
-    total = level * depth * thick
-    arm = (side - (waist + pose.arms + 0.2 - 0.06 * y)) * np.float32(1 / 0.2)
-    total += np.float32(0.85) * np.sqrt(unit(1 - arm * arm)) * unit((y + 0.75) * 3)
-    if pose.breast > 0.05:
-        total += _breasts(chest)
-    return total.astype(np.float32)
-
-
-def _breasts(chest: Chest) -> Field:
-    pose = chest.pose
-    radius = 0.3 + 0.12 * pose.breast
-    top = chest.apex + 0.62 * (chest.base - chest.apex)
-    across = (chest.side - 0.52 * chest.width - 0.08) / (1.1 * radius)
-    along = (chest.y - top) / radius
-    along = np.where(along < 0, 0.75 * along, 1.0 * along)
-    return np.float32(0.95 * pose.breast) * np.sqrt(unit(1 - across * across - along * along))
-
-
-def _air(chest: Chest) -> Field:
-    """What the lungs' air takes away: less towards the lateral wall, some behind the heart and behind the diaphragm."""
-    edge = unit((chest.wall - chest.side) * np.float32(1 / 0.34))
-    depth = np.sqrt(edge * (2 - edge))
-    top = unit(chest.v / 0.3)
-    across = chest.x - chest.middle
-    inward = np.minimum(across + chest.right, chest.left - across) * np.float32(1 / 0.13)
-    overlap = 0.12 + 0.1 * unit((chest.v - 0.3) * 4) + 0.38 * np.square(unit(1 - inward))
-    behind_heart = overlap * chest.centre * chest.thorax
-    below = (chest.y - chest.dome) * np.float32(1 / 0.09)
-    recess = np.float32(0.22) * np.exp(-below.clip(0, 8)) * (below > 0)
-    air: Field = np.float32(AIR) * depth * (0.45 + 0.55 * np.sqrt(top)) * (chest.lungs + behind_heart + recess)
-    return air
-
-
-def _bubble(chest: Chest) -> Field:
-    """Air in the stomach under the left dome, with a level where the patient stands."""
-    size = chest.pose.bubble + 0.03
-    x0 = 0.42 * chest.width
-    y0 = float(np.interp(x0, chest.x[0], chest.dome[0])) + size + 0.045
-    r = ((chest.x - x0) / (1.7 * size)) ** 2 + ((chest.y - y0) / size) ** 2
-    air = np.sqrt(unit(1.15 - r))
-    if chest.pose.liver > 0.5:
-        air = air * chest.cover(y0 + 0.3 * size - chest.y)
-    return np.float32(8 * size) * air

@@ -48,9 +48,18 @@ class Pen:
 
     def ring(self, x: float, y: float, radius: float, width: float, strength: float) -> None:
         """A circle."""
-        turn = np.linspace(0, 2 * np.pi, 17)
-        xs, ys = x + radius * np.cos(turn), y + radius * np.sin(turn)
-        self.line([(float(a), float(b)) for a, b in zip(xs, ys, strict=True)], width, strength)
+        count = max(8, int(9 * radius / self._pixel))
+        turn = np.arange(count) * (2 * np.pi / count)
+        weight = np.full(count, strength * width * 2 * np.pi * radius / count / self._pixel**2)
+        self._add(x + radius * np.cos(turn), y + radius * np.sin(turn), weight)
+
+    def dashes(self, x: Field, y: Field, reach: Field, width: float, strength: float) -> None:
+        """Short level lines that begin at the points (x, y) and run as far as `reach` (its sign is the direction)."""
+        count = max(4, int(1.5 * float(np.abs(reach).max()) / self._pixel))
+        along = (np.arange(count) + 0.5) / count
+        weight = strength * width * np.abs(reach)[:, None] / count / self._pixel**2
+        xs = x[:, None] + reach[:, None] * along
+        self._add(xs, np.broadcast_to(y[:, None], xs.shape), np.broadcast_to(weight, xs.shape))
 
     def picture(self) -> Field:
         """The sum of all strokes, (size, size)."""
@@ -64,9 +73,9 @@ class Pen:
 
 def _through(p: Field, pixel: float, smooth: bool) -> tuple[Field, Field]:
     """Points every half pixel on a Catmull-Rom curve (or straight pieces) through `p`."""
-    length = float(np.hypot(*np.diff(p, axis=0).T).sum())
+    length = float(np.hypot(*(p[1:] - p[:-1]).T).sum())
     count = max(4, int(1.5 * length / pixel))
-    at = np.linspace(0, len(p) - 1.000001, count)
+    at = np.arange(count) * ((len(p) - 1.000001) / (count - 1))
     k = at.astype(int)
     s = (at - k)[:, None]
     b, c = p[k], p[k + 1]

@@ -123,13 +123,12 @@ def _edema(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     wings = wings * np.exp(-(((chest.y - hilum) / (0.22 + 0.22 * s)) ** 2))
     rough = 1 + 0.35 * _texture(lesion, chest)
     upper = np.exp(-(((chest.v - 0.2) / 0.22) ** 2))
-    change = chest.lungs * ((0.3 + 0.75 * s) * wings * rough + chest.tree * (0.3 + 0.9 * s * upper))
+    change = chest.lungs * ((0.12 + 0.75 * s) * wings * rough + chest.tree * (0.1 + 0.3 * s + 0.8 * s * upper))
     pen, rng = Pen(chest), np.random.default_rng(lesion.seed)
     for sign in (-1.0, 1.0):
-        for v in rng.uniform(0.62, 0.9, 3 + int(4 * s)).tolist():
-            y = float(chest.at(v))
-            x = sign * (float(np.interp(y, chest.y[:, 0], chest.wall[:, 0])) - 0.015)
-            pen.line([(x, y), (x - sign * 0.08, y + 0.01)], 0.006, 0.3 + 0.4 * s)
+        y = chest.at(rng.uniform(0.62, 0.9, 3 + int(4 * s)))
+        x = sign * (np.interp(y, chest.y[:, 0], chest.wall[:, 0]) - 0.015)
+        pen.dashes(x, y, np.full(len(y), -0.08 * sign), 0.006, 0.3 + 0.4 * s)
         for dx, dy in rng.uniform(0, 1, (2, 2)).tolist():
             pen.ring(sign * (0.3 + 0.12 * dx) * chest.width, hilum - 0.1 + 0.15 * dy, 0.026, 0.008, 0.3 + 0.5 * s)
     return Effect(change + pen.picture() * chest.lungs, unit(2.5 * wings - 0.4) * chest.thorax * (1 - chest.centre))
@@ -167,7 +166,7 @@ def _atelectasis(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
         above = np.exp(-(((chest.dome - chest.y) / (0.05 + 0.06 * s)) ** 2)) * (chest.side < 0.9 * chest.width)
         change = change + (0.15 + 0.35 * s) * above * lung * (1 - chest.centre)
         risen = unit((chest.y - chest.dome) * chest.sharp + 0.5) * unit((chest.rest - chest.y) * chest.sharp + 0.5)
-        region = region + risen * chest.cover(chest.wall - chest.side) * chest.half(sign) + unit(2 * above - 0.5) * lung
+        region = region + risen * chest.cover(chest.gap) * chest.half(sign) + unit(2 * above - 0.5) * lung
     return Effect(change, unit(region))
 
 
@@ -200,7 +199,7 @@ def _pleural_other(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     else:
         reach = 0.025 + 0.06 * s
         taper = np.exp(-(((chest.y - spot.y) / (0.16 + 0.16 * s)) ** 2))
-        layer = unit((reach * taper - (chest.wall - chest.side)) * np.float32(40) + 0.5) * (taper > 0.15)
+        layer = unit((reach * taper - chest.gap) * np.float32(40) + 0.5) * (taper > 0.15)
     return Effect((0.8 + 0.6 * s) * layer * lung, layer * lung)
 
 

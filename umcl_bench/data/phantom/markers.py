@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from umcl_bench.data.phantom.anatomy import axis
+from umcl_bench.data.phantom.anatomy import Pose, axis
 from umcl_bench.data.phantom.banks import Field, unit
 from umcl_bench.data.phantom.studies import Study
 
@@ -39,19 +39,18 @@ def lettering(text: str, boxed: bool, upright: bool) -> Field:
     return picture if upright else np.ascontiguousarray(np.rot90(picture))
 
 
-def burn_in(grey: Field, study: Study) -> None:
+def burn_in(grey: Field, study: Study, pose: Pose) -> None:
     """Writes the study's marker onto the film, in place, in the manner of its site."""
     if not study.marker:
         return
-    rng = np.random.default_rng([study.seed, 4])
+    size, (large, aside, down, inward, bright) = len(grey), pose.dice[:5]
     picture = lettering(study.marker, study.site == 1, study.site != 2)
-    letter = rng.uniform(0.09, 0.13) if len(study.marker) == 1 else rng.uniform(0.045, 0.06)
-    pixel = letter / 7 * len(grey) / 2
-    left_side = study.marker == "R" or (study.marker != "L" and rng.random() < 0.3)
-    width = picture.shape[1] * pixel
-    top = rng.uniform(0.02, 0.1) * len(grey)
-    edge = rng.uniform(0.03, 0.1) * len(grey)
-    _stamp(grey, picture, top, edge if left_side else len(grey) - edge - width, pixel, rng.uniform(0.85, 1.0))
+    letter = 0.09 + 0.04 * large if len(study.marker) == 1 else 0.045 + 0.015 * large
+    pixel = letter / 14 * size
+    on_right = study.marker == "R" or (study.marker != "L" and aside < 0.3)
+    top, edge = (0.02 + 0.08 * down) * size, (0.03 + 0.07 * inward) * size
+    left = edge if on_right else size - edge - picture.shape[1] * pixel
+    _stamp(grey, picture, top, left, pixel, 0.85 + 0.15 * bright)
 
 
 def _stamp(grey: Field, picture: Field, top: float, left: float, pixel: float, tone: float) -> None:
@@ -62,7 +61,7 @@ def _stamp(grey: Field, picture: Field, top: float, left: float, pixel: float, t
     if not (len(rows) and len(columns)):
         return
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    ink = np.einsum("ri,ij,cj->rc", down[rows], picture, across[columns])
+    ink = down[rows] @ picture @ across[columns].T
     grey[part] += (tone - grey[part]) * ink
 
 
@@ -73,20 +72,17 @@ def _coverage(cells: int, start: float, pixel: float, size: int) -> Field:
     return unit(np.minimum(edges[1:], low + 1) - np.maximum(edges[:-1], low)).astype(np.float32)
 
 
-def collimate(grey: Field, study: Study) -> None:
+def collimate(grey: Field, study: Study, pose: Pose) -> None:
     """Covers what lies outside the collimated field, in place: black or, where nothing was exposed, white."""
     if study.site == 0:
         return
-    rng = np.random.default_rng([study.seed, 5])
-    at, size = axis(len(grey)), len(grey)
-    shown = {1: 0.3, 2: 0.25, 3: 0.5}[study.site]
-    tone = (1.0 if study.site == 2 else 0.0, 1.0)[int(study.site == 2 and rng.random() < 0.8)]
-    for across in (True, False):
-        for sign in (-1.0, 1.0):
-            margin, slant, drawn = 0.12 * rng.random() ** 2, rng.normal(0, 0.012), rng.random()
-            if drawn > shown:
-                continue
-            edge = 1 - margin + slant * at
-            inside = (edge[:, None] - sign * at) if across else (edge - sign * at[:, None])
-            cover = unit(inside * np.float32(size / 3) + 0.5)
-            grey += (tone - grey) * (1 - cover)
+    at, shown = axis(len(grey)), {1: 0.3, 2: 0.25, 3: 0.5}[study.site]
+    tone = 1.0 if study.site == 2 and pose.dice[5] < 0.8 else 0.0
+    for k in range(4):
+        drawn, margin, slant = pose.dice[6 + 3 * k : 9 + 3 * k]
+        if drawn > shown:
+            continue
+        edge = 1 - 0.12 * margin * margin + 0.04 * (slant - 0.5) * at
+        inward = at if k < 2 else -at
+        inside = edge[:, None] - inward if k % 2 else edge - inward[:, None]
+        grey += (tone - grey) * (1 - unit(inside * np.float32(len(grey) / 3) + 0.5))

@@ -6,18 +6,20 @@ radiation and quantum noise on top, blackens the film by a response curve of the
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Box
-from umcl_bench.data.phantom.anatomy import attenuation, axis, build_chest
+from umcl_bench.data.phantom.anatomy import axis, build_chest
 from umcl_bench.data.phantom.banks import Field, unit
 from umcl_bench.data.phantom.devices import monitor_wires
 from umcl_bench.data.phantom.findings import FOCAL, effect
 from umcl_bench.data.phantom.markers import burn_in, collimate
 from umcl_bench.data.phantom.studies import Lesion, Study
+from umcl_bench.data.phantom.tissues import attenuation
 
 
 class Response(NamedTuple):
@@ -46,8 +48,8 @@ def draw_film(study: Study, size: int) -> NDArray[np.uint8]:
     for lesion in study.lesions:
         total += effect(lesion, study.anatomy, chest).change
     grey = _expose(study, tilt(total, study.tilt))
-    burn_in(grey, study)
-    collimate(grey, study)
+    burn_in(grey, study, chest.pose)
+    collimate(grey, study, chest.pose)
     return (unit(grey) * 255 + 0.5).astype(np.uint8)
 
 
@@ -57,8 +59,8 @@ def tilt(picture: Field, angle: float) -> Field:
     at = axis(size) * np.float32(size / 2)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     middle, most = np.float32(size / 2 - 0.5), np.float32(size - 1.001)
-    x = (c * at + s * at[:, None] + middle).clip(0, most)
-    y = (c * at[:, None] - s * at + middle).clip(0, most)
+    x = np.minimum(np.maximum(c * at + (s * at + middle)[:, None], 0), most)
+    y = np.minimum(np.maximum((c * at + middle)[:, None] - s * at, 0), most)
     left, top = x.astype(np.int32), y.astype(np.int32)
     x -= left
     y -= top
@@ -80,7 +82,7 @@ def _expose(study: Study, total: Field) -> Field:
     light += np.float32(0.16) * veil
     noise = np.random.default_rng([study.seed, 2]).standard_normal(total.shape, dtype=np.float32)
     z = np.log(light)
-    grain = 0.3 * study.noise * (len(total) / 96) ** 0.3  # smaller pixels catch fewer quanta
+    grain = 0.3 * study.noise * (len(total) / 96) ** 0.4  # smaller pixels catch fewer quanta
     z += noise * (np.float32(grain) / np.sqrt(light))
     if response.equalised:
         z -= np.float32(response.equalised) * (np.log(veil) + np.float32(1.6))
@@ -88,24 +90,25 @@ def _expose(study: Study, total: Field) -> Field:
     z *= np.float32(response.contrast)
     z -= np.float32(6 * study.exposure)
     z += np.float32(0.35) * np.square(np.maximum(z, 0))  # the film's shoulder: air is black
-    return np.exp(np.float32(-study.gamma) * np.log1p(np.exp(z)))
+    grey: Field = np.exp(np.float32(-study.gamma) * np.log(1 + np.exp(z)))
+    return grey
 
 
 def _scatter(light: Field) -> Field:
-    """Where scattered radiation goes: a wide blur, made on a grid of 12."""
-    size = len(light)
-    cells = np.arange(12) * size // 12
-    coarse = np.add.reduceat(np.add.reduceat(light, cells, axis=0), cells, axis=1) / np.float32((size / 12) ** 2)
-    for _ in range(2):
-        padded = np.pad(coarse, 1, mode="edge")
-        coarse = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-        coarse = (coarse[:, :-2] + 2 * coarse[:, 1:-1] + coarse[:, 2:]) / 4
-    at = ((axis(size) + 1) * np.float32(6) - np.float32(0.5)).clip(0, 10.999)
-    low = at.astype(np.intp)
-    part = at - low
-    rows = coarse[low] + (coarse[low + 1] - coarse[low]) * part[:, None]
-    veil: Field = rows[:, low] + (rows[:, low + 1] - rows[:, low]) * part
+    """Where scattered radiation goes: a wide blur, by way of a grid of 12."""
+    gather, spread = _blur(len(light))
+    veil: Field = spread @ (gather @ light @ gather.T) @ spread.T
     return veil
+
+
+@lru_cache(maxsize=8)
+def _blur(size: int) -> tuple[Field, Field]:
+    """(12, size) means over parts of the film, smoothed; (size, 12) linear interpolation between the parts."""
+    spread = np.array([np.interp((axis(size) + 1) * 6 - 0.5, np.arange(12), row) for row in np.eye(12)]).T
+    parts = spread.T / spread.sum(axis=0)[:, None]
+    near = np.pad(np.eye(12), ((1, 1), (0, 0)), mode="edge")
+    smooth = (near[:-2] + 2 * near[1:-1] + near[2:]) / 4
+    return (smooth @ smooth @ parts).astype(np.float32), spread.astype(np.float32)
 
 
 def draw_mask(study: Study, size: int) -> NDArray[np.uint8]:
