@@ -25,7 +25,7 @@ def synthetic(height: int, width: int) -> Film:
     rng = np.random.default_rng([height, width])
     y, x = np.mgrid[:height, :width]
     smooth = 120 + 60 * np.sin(x / 17) + 50 * np.cos(y / 23)
-    return np.clip(smooth + rng.normal(0, 20, (height, width)), 10, 240).astype(np.uint8)
+    return np.asarray(np.clip(smooth + rng.normal(0, 20, (height, width)), 10, 240), dtype=np.uint8)
 
 
 def crop(pixels: Film, size: int) -> Film:
@@ -43,7 +43,8 @@ def area_mean(film: Film, height: int, width: int) -> Film:
 
     rows = np.array([shares(film.shape[0], height, i) for i in range(height)])
     columns = np.array([shares(film.shape[1], width, i) for i in range(width)])
-    return np.rint(np.einsum("ri,ij,cj->rc", rows, film.astype(float), columns, optimize=True)).astype(np.uint8)
+    means = np.einsum("ri,ij,cj->rc", rows, film.astype(float), columns, optimize=True)
+    return np.asarray(np.rint(means), dtype=np.uint8)
 
 
 def gloria(film: Film) -> Film:

@@ -2,30 +2,79 @@
 
 Workers read films in parallel and hand the bytes to the one process that writes them in order, so a full disk is an
 ordinary error (a write into a sparse map would kill the process), and the file does not depend on the worker count.
+Beside it lies a JSON file that lists the films that can't be read, with a digest over both.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Pixels
-from umcl_bench.errors import BenchError
+from umcl_bench.data.corpus import Pixels, Rows
+from umcl_bench.errors import BenchError, DataError
 from umcl_bench.locks import held
-from umcl_bench.progress import Reporter, Tick
-from umcl_bench.spec import METHODS
+from umcl_bench.progress import Reporter
+from umcl_bench.spec import METHODS, PAD, Geometry, digest
 
-_CHUNK = 64
+_BLOCK, _BLOCK_SECONDS = 256, 0.1
+"""Films are read in blocks of about a tenth of a second: shorter ones would leave workers waiting for their next."""
+_POOL_SECONDS = 3.0
+"""Less work than this is done in this process: workers take most of a second to start."""
+
+
+class Films(NamedTuple):
+    """All films as a read-only (n, size, size) memory map, and the rows that can't be read, which are zeros there."""
+
+    pixels: NDArray[np.uint8]
+    unreadable: Rows
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What to read, and how. `present` says which rows have a film; the others are zeros."""
+
+    pixels: Pixels
+    size: int
+    geometry: Geometry
+    present: NDArray[np.bool_] | None
+    skip: bool
+
+    @property
+    def key(self) -> str:
+        present = "all" if self.present is None else hashlib.sha256(self.present.tobytes()).hexdigest()
+        text = f"{METHODS['films']} {self.pixels.fingerprint} {self.size} {digest(self.geometry)} {present}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def rows(self) -> Rows:
+        return np.arange(len(self.pixels)) if self.present is None else np.flatnonzero(self.present)
+
+    def read(self, row: int) -> NDArray[np.uint8]:
+        return self.pixels.read(row, self.size, self.geometry)
+
+
+class _Block(NamedTuple):
+    """Consecutive films, and what went wrong in which row."""
+
+    data: bytes
+    failures: dict[int, str]
 
 
 def cache_root() -> Path:
@@ -36,34 +85,66 @@ def cache_root() -> Path:
 
 
 def cached_images(
-    pixels: Pixels, size: int, reporter: Reporter, *, workers: int, root: Path | None = None
-) -> NDArray[np.uint8]:
-    """All films as a read-only (n, size, size) memory map; builds the file, under a lock, where it is not there.
+    pixels: Pixels,
+    size: int,
+    reporter: Reporter,
+    *,
+    workers: int,
+    geometry: Geometry = PAD,
+    present: NDArray[np.bool_] | None = None,
+    skip_unreadable: bool = False,
+    root: Path | None = None,
+) -> Films:
+    """All films; builds the file, under a lock, where it is not there. Rows that are not `present` are zeros.
 
-    The file is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
+    A film that can't be read is a DataError, or with `skip_unreadable` a row of zeros that is listed and warned of. The
+    file is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
     """
-    key = hashlib.sha256(f"{METHODS['films']} {pixels.fingerprint} {size} pad".encode()).hexdigest()[:16]
-    root = cache_root() if root is None else root
-    path = root / f"images-{size}px-{key}.u8"
+    job = _Job(pixels, size, geometry, present, skip_unreadable)
+    path = (cache_root() if root is None else root) / f"images-{size}px-{job.key}.u8"
     shape = (len(pixels), size, size)
     try:
         with held(path.with_suffix(".lock"), "it is reading the same films", reporter):
-            if path.exists() and not _sound(path):
-                reporter.warn(f"{path} is damaged and is made anew")
-            if not _sound(path):
-                _build(pixels, size, path, reporter, workers)
+            failures = _usable(path, job, reporter)
+            if failures is None:
+                failures = _build(job, path, reporter, workers)
     except OSError as error:
         raise BenchError(_explain(error, path, int(np.prod(shape)))) from error
-    return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+    if failures:
+        first = next(iter(failures.values()))
+        reporter.warn(f"{len(failures)} of {len(job.rows)} films can't be read and are left out; first: {first}")
+    films = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+    return Films(films, np.array(list(failures), dtype=np.int64), tuple(failures.values()))
 
 
-def _sound(path: Path) -> bool:
-    """Whether the films are there and are those that were written."""
-    digest = path.with_suffix(".sha256")
-    if not (path.exists() and digest.exists()):
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == digest.read_text(encoding="ascii")
+def _usable(path: Path, job: _Job, reporter: Reporter) -> dict[int, str] | None:
+    """The failures of the file that is there; None where it must be built. Raises what an unreadable film raises."""
+    if not path.exists():
+        return None
+    failures = _sound(path)
+    if failures is None:
+        reporter.warn(f"{path} is damaged and is made anew")
+    elif failures and not job.skip:
+        for row in failures:
+            job.read(row)
+        return None  # they can be read now
+    return failures
+
+
+def _sound(path: Path) -> dict[int, str] | None:
+    """The failures, if the films are there and are those that were written; else None."""
+    try:
+        kept = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        failures = {int(row): str(reason) for row, reason in kept["unreadable"].items()}
+        with path.open("rb") as file:
+            found = _digest(hashlib.file_digest(file, "sha256").hexdigest(), failures)
+        return failures if found == kept["sha256"] else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _digest(films: str, failures: dict[int, str]) -> str:
+    return hashlib.sha256(f"{films} {json.dumps(failures)}".encode()).hexdigest()
 
 
 def _explain(error: OSError, path: Path, need: int) -> str:
@@ -75,53 +156,78 @@ def _explain(error: OSError, path: Path, need: int) -> str:
     return f"{what} another folder with UMCL_BENCH_CACHE."
 
 
-def _build(pixels: Pixels, size: int, path: Path, reporter: Reporter, workers: int) -> None:
-    need, free = len(pixels) * size * size, shutil.disk_usage(path.parent).free
+def _build(job: _Job, path: Path, reporter: Reporter, workers: int) -> dict[int, str]:
+    n = len(job.pixels)
+    need, free = n * job.size**2, shutil.disk_usage(path.parent).free
     if need > free:
         raise OSError(errno.ENOSPC, f"only {free / 1e6:.1f} MB are free")
-    part, digest = path.with_suffix(".part"), path.with_suffix(".sha256")  # the lock is held: nobody else writes these
+    part, side = path.with_suffix(".part"), path.with_suffix(".json")  # the lock is held: nobody else writes these
     total = hashlib.sha256()
+    failures: dict[int, str] = {}
     try:
-        with part.open("wb") as file, reporter.track(f"reading {len(pixels)} films at {size} px", len(pixels)) as tick:
-            for block in _blocks(pixels, size, workers, tick):
-                file.write(block)
-                total.update(block)
+        track = reporter.track(f"reading {n} films at {job.size} px", n)
+        with part.open("wb") as file, track as tick, closing(_blocks(job, workers)) as blocks:
+            for block in blocks:
+                file.write(block.data)
+                total.update(block.data)
+                failures |= block.failures
+                tick(len(block.data) // job.size**2)
             file.flush()
             os.fsync(file.fileno())
-        digest.write_text(total.hexdigest(), encoding="ascii")
+        if failures and len(failures) == len(job.rows):
+            raise DataError(f"none of the {len(failures)} films can be read; first: {next(iter(failures.values()))}")
+        _write_side(side, {"sha256": _digest(total.hexdigest(), failures), "unreadable": failures})
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)
         if not path.exists():
-            digest.unlink(missing_ok=True)
+            side.unlink(missing_ok=True)
+    return failures
 
 
-def _blocks(pixels: Pixels, size: int, workers: int, tick: Tick) -> Iterator[bytes]:
-    starts = range(0, len(pixels), _CHUNK)
-    if workers <= 1 or len(starts) == 1:
-        for start in starts:
-            yield _read_block(pixels, size, start)
-            tick(min(_CHUNK, len(pixels) - start))
-        return
+def _write_side(path: Path, content: dict[str, object]) -> None:
+    part = path.with_suffix(".json.part")
+    try:
+        part.write_text(json.dumps(content), encoding="utf-8")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _blocks(job: _Job, workers: int) -> Generator[_Block, None, None]:
+    """Every block in order, by workers where that is worth their start."""
+    each = _pace(job, 4)
+    size = min(_BLOCK, max(1, int(_BLOCK_SECONDS / each)))
+    blocks = [range(start, min(start + size, len(job.pixels))) for start in range(0, len(job.pixels), size)]
+    if workers > 1 and len(blocks) > 1 and each * len(job.rows) > _POOL_SECONDS:
+        yield from _from_workers(job, blocks, workers)
+    else:
+        yield from (_read_block(job, block) for block in blocks)
+
+
+def _from_workers(job: _Job, blocks: list[range], workers: int) -> Generator[_Block, None, None]:
     # spawn, not fork: a fork of a process in which torch has threads may hang
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_remember, initargs=(pixels, size)) as pool:
-        futures = [pool.submit(_read_remembered, start) for start in starts]
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_remember, initargs=(job,)) as pool:
+        futures = [pool.submit(_read_remembered, block) for block in blocks]
         try:
-            for start, future in zip(starts, futures, strict=True):
+            for future in futures:
                 yield future.result()
-                tick(min(_CHUNK, len(pixels) - start))
+        except BrokenProcessPool:
+            raise BenchError(
+                "a process that reads films was killed, most often for lack of memory: use fewer workers"
+            ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-_remembered: tuple[Pixels, int]
+_remembered: _Job
 
 
-def _remember(pixels: Pixels, size: int) -> None:
+def _remember(job: _Job) -> None:
     global _remembered
-    _remembered = (pixels, size)
+    _remembered = job
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -133,10 +239,70 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_remembered(start: int) -> bytes:
-    return _read_block(*_remembered, start)
+def _read_remembered(rows: range) -> _Block:
+    return _read_block(_remembered, rows)
 
 
-def _read_block(pixels: Pixels, size: int, start: int) -> bytes:
-    stop = min(start + _CHUNK, len(pixels))
-    return b"".join(pixels.read(row, size).tobytes() for row in range(start, stop))
+def _read_block(job: _Job, rows: range) -> _Block:
+    films = np.zeros((len(rows), job.size, job.size), dtype=np.uint8)
+    failures: dict[int, str] = {}
+    for place, row in enumerate(rows):
+        if job.present is not None and not job.present[row]:
+            continue
+        try:
+            films[place] = job.read(row)
+        except DataError as error:
+            if not job.skip:
+                raise
+            failures[row] = str(error)
+    return _Block(films.tobytes(), failures)
+
+
+class CachePlan(NamedTuple):
+    """What building the cache will take, before it is built."""
+
+    films: int
+    bytes: int
+    seconds: float
+    free: int
+
+    def describe(self) -> str:
+        """One line for people."""
+        took = f"{self.seconds / 60:.0f} min" if self.seconds >= 90 else f"{self.seconds:.0f} s"
+        return f"{self.films:,} films: {self.bytes / 1e6:,.1f} MB of {self.free / 1e6:,.0f} MB free, about {took}"
+
+
+def plan_cache(
+    pixels: Pixels,
+    size: int,
+    *,
+    workers: int = 1,
+    geometry: Geometry = PAD,
+    present: NDArray[np.bool_] | None = None,
+    sample: int = 16,
+    root: Path | None = None,
+) -> CachePlan:
+    """Reads `sample` films, evenly over all, at most some seconds long, and says what all of them will take."""
+    job = _Job(pixels, size, geometry, present, skip=True)
+    n = len(job.rows)
+    folder = next(p for p in ((root or cache_root()).absolute() / "x").parents if p.exists())
+    seconds = _pace(job, sample) * n / workers
+    return CachePlan(n, len(pixels) * size**2, seconds, shutil.disk_usage(folder).free)
+
+
+def _pace(job: _Job, sample: int) -> float:
+    """Seconds a film, from `sample` evenly over all, or those of three seconds. Unreadable ones count: they are tried.
+
+    The first is read once more before: it may import a decoder.
+    """
+    rows = job.rows[np.linspace(0, len(job.rows) - 1, sample).astype(int)].tolist() if len(job.rows) else []
+    began, done = time.perf_counter(), 0
+    for row in rows[:1] + rows:
+        with suppress(DataError):
+            job.read(row)
+        if done == 0:
+            began = time.perf_counter()
+        done += 1
+        if time.perf_counter() - began > 3.0:
+            break
+    return max(1e-6, time.perf_counter() - began) / max(1, done - 1)
