@@ -107,6 +107,9 @@ No density with air bronchograms or effusion. | Cons- Opac- Eff-
 The effusion is unchanged and the pneumothorax has resolved. | Eff+ Ptx-
 No 3.5 cm mass. | Les-
 No X-ray evidence of pneumonia, e.g. consolidation. | Pna- Cons-
+The heart is not enlarged and edema is seen. | Card- Ed+
+No pneumothorax after placement of a chest tube. | Ptx- Dev+
+Pneumothorax: no. | Ptx-
 # doubt
 Possible pneumonia. | Pna?
 Pneumonia cannot be excluded. | Pna?

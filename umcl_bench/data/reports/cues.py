@@ -20,8 +20,7 @@ DENY_BEFORE = (
     "was removed", "has disappeared", "have disappeared", "disappeared", ": none", ": absent", ": negative",
     "is negative", "has been excluded", "was excluded", "not visible", "not found", "interval resolution", "is gone",
     "withdrawn", "has been withdrawn", "has since resolved", "have since resolved", "is resolved", "are resolved",
-    "have been excluded", "not recognized", "not confirmed", "is unlikely to be present", "were removed",
-    "absent",
+    "have been excluded", "not recognized", "not confirmed", "is unlikely to be present", "were removed", "absent",
 )  # fmt: skip
 """Cues that negate what stands before them in the same clause."""
 
@@ -98,7 +97,7 @@ NEUTRAL = (
 STOPS = (
     "but", "however", "although", "though", "while", "whereas", "except", "except for", "aside from", "apart from",
     "other than", "besides", "yet", "nevertheless", "with", "there", "despite", "in spite of", "otherwise",
-    "following", "status post", "s p", "given", "because", "since", "until", "unless", "then",
+    "following", "status post", "s p", "given", "because", "since", "until", "unless", "then", "after",
 )  # fmt: skip
 """Where the scope of a cue ends."""
 
@@ -111,19 +110,19 @@ VERBS = (
 
 RESTARTS = frozenset((
     "a", "an", "the", "mild", "mildly", "moderate", "moderately", "minimal", "minimally", "stable", "unchanged",
-    "persistent", "bibasilar", "left", "right", "increased", "increasing", "worsening", "improving", "again",
-    "both", "interval", "there", "likely", "probable", "probably", "possible", "possibly", "patchy", "streaky",
-    "linear", "chronic", "old", "small", "trace", "tiny", "severe", "slight", "slightly", "low", "new", "subtle",
-    "prominent", "scattered", "borderline", "bilateral",
+    "persistent", "bibasilar", "left", "right", "increased", "increasing", "worsening", "improving", "again", "both",
+    "interval", "there", "likely", "probable", "probably", "possible", "possibly", "patchy", "streaky", "linear",
+    "chronic", "old", "small", "trace", "tiny", "severe", "slight", "slightly", "low", "new", "subtle", "prominent",
+    "scattered", "borderline", "bilateral",
 ))  # fmt: skip
 """Behind a comma or 'and' these begin a new statement, which an earlier 'no' does not reach, unless an 'or' follows."""
 
 FILLERS = frozenset((
     "a", "an", "the", "of", "in", "this", "that", "left", "right", "bilateral", "both", "small", "mild", "mildly",
     "minimal", "trace", "large", "moderate", "severe", "new", "old", "acute", "xxxx", "upper", "mid", "middle",
-    "lower", "lateral", "posterior", "anterior", "medial", "lobe", "lobar", "basilar", "basal", "bibasilar",
-    "apical", "slight", "slightly", "stable", "chronic", "focal", "any", "definite", "significant", "significantly",
-    "clearly", "pulmonary", "pleural", "subtle", "known", "prior", "previously", "convincing", "overall", "marked",
-    "markedly", "is",
+    "lower", "lateral", "posterior", "anterior", "medial", "lobe", "lobar", "basilar", "basal", "bibasilar", "apical",
+    "slight", "slightly", "stable", "chronic", "focal", "any", "definite", "significant", "significantly", "clearly",
+    "pulmonary", "pleural", "subtle", "known", "prior", "previously", "convincing", "overall", "marked", "markedly",
+    "is",
 ))  # fmt: skip
 """Words that may stand between two words of a phrase."""

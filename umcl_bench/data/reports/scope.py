@@ -112,6 +112,8 @@ def _events(words: list[str]) -> Iterator[Event]:
             continue
         if event.kind is Kind.JOIN and _restarts(words, end):
             event = Event(Kind.STOP, (words[at],))
+        if words[at] == "no" and end == at + 1 and words[end : end + 1] in ([], ["."], [","], [";"]):
+            event = Event(Kind.DENY_BEFORE)  # 'effusion: no'
         if not (words[at] == "with" and _goes_on(words[end:])):  # 'no density with bronchograms or effusion'
             yield event._replace(at=at)
         at = end
@@ -203,6 +205,9 @@ class _Sentence:
         if self.subjects:
             self._say([about for subject in self.subjects for about in subject], verdict)
             self.subjects = []
+            self.scope = (
+                None if self.scope is Kind.DENY else self.scope
+            )  # 'not enlarged and ...': the denial is used up
             return
         self.held = (verdict, event.at + 4)
         if event.about == ("uncertain",) and self.scope is None:
