@@ -36,15 +36,16 @@ class Settings(NamedTuple):
     exhaustive: bool
 
 
-def read_folder(root: Path, options: ReadOptions = DEFAULTS) -> Corpus:
+def read_folder(root: Path, options: ReadOptions = DEFAULTS, *, find_files: bool = True) -> Corpus:
     """The corpus in `root`. Raises DataError, naming the file, the row and what to do, where it can't be used.
 
-    `options` overrides what source.toml says of findings that a labelled film does not name.
+    `options` overrides what source.toml says of findings that a labelled film does not name. Without `find_files` a
+    file that is not there is no error yet: `data check` lists them all.
     """
     settings = _read_settings(root)
     policy = options.policy(LabelPolicy(unnamed="negative" if settings.exhaustive else "unknown"))
     table = _read_table(root / TABLE)
-    _check_rows(root, table)
+    _check_rows(root, table, find_files)
     names, unknown = _label_names(table["labels"])
     classes = ordered({name.rstrip("?") for row in names for name in row})
     masks = table["mask"]
@@ -116,7 +117,7 @@ def _read_table(path: Path) -> Table:
     return Table(path, {name: table.columns.get(name, empty) for name in COLUMNS}, table.lines)
 
 
-def _check_rows(root: Path, table: Table) -> None:
+def _check_rows(root: Path, table: Table, find_files: bool) -> None:
     columns = (table[name] for name in ("image", "patient_id", "split", "mask", "report"))
     seen: set[str] = set()
     for row, (image, patient, split, mask, report) in enumerate(zip(*columns, strict=True), start=1):
@@ -125,7 +126,7 @@ def _check_rows(root: Path, table: Table) -> None:
             raise DataError(f"{where}: {'image and report are' if patient else 'patient_id is'} empty")
         if split not in SPLITS:
             raise DataError(f"{where}: split is {split!r}; it must be one of {', '.join(SPLITS)}")
-        for path in filter(None, (image, mask)):
+        for path in filter(None, (image, mask) if find_files else ()):
             safe_path(root, path, where)
         if image and (plain := str(PurePosixPath(image))) in seen:
             raise DataError(f"{where}: the image {image!r} is named in an earlier row too")
