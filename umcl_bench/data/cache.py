@@ -97,8 +97,7 @@ def cached_images(
 ) -> Films:
     """All films; builds the file, under a lock, where it is not there. Rows that are not `present` are zeros.
 
-    A film that can't be read is a DataError, or with `skip_unreadable` a row of zeros that is listed and warned of. The
-    file is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
+    A film that can't be read is a DataError, or with `skip_unreadable` a row of zeros that is listed. The file is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
     """
     job = _Job(pixels, size, geometry, present, skip_unreadable)
     path = (cache_root() if root is None else root) / f"images-{size}px-{job.key}.u8"
@@ -110,9 +109,6 @@ def cached_images(
                 failures = _build(job, path, reporter, workers)
     except OSError as error:
         raise BenchError(_explain(error, path, int(np.prod(shape)))) from error
-    if failures:
-        first = next(iter(failures.values()))
-        reporter.warn(f"{len(failures)} of {len(job.rows)} films can't be read and are left out; first: {first}")
     films = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
     return Films(films, np.array(list(failures), dtype=np.int64), tuple(failures.values()))
 
@@ -174,8 +170,6 @@ def _build(job: _Job, path: Path, reporter: Reporter, workers: int) -> dict[int,
                 tick(len(block.data) // job.size**2)
             file.flush()
             os.fsync(file.fileno())
-        if failures and len(failures) == len(job.rows):
-            raise DataError(f"none of the {len(failures)} films can be read; first: {next(iter(failures.values()))}")
         _write_side(side, {"sha256": _digest(total.hexdigest(), failures), "unreadable": failures})
         part.rename(path)
     finally:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Box, Corpus
+from umcl_bench.data.images import frame
 from umcl_bench.data.phantom.reports import report_style, write_report
 from umcl_bench.data.phantom.studies import VERSION, PhantomSpec, Study, all_studies
 from umcl_bench.data.policies import LabelPolicy
@@ -59,13 +60,14 @@ class PhantomPixels(Chosen):
         return super().fingerprint + ("-masks" if self.masks else "")
 
     def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
-        """Film or mask `row` as (size, size)."""
+        """Film or mask `row` as (size, size): drawn at the size that the geometry asks for, then framed by it."""
         from umcl_bench.data.phantom.render import draw_film, draw_finding_mask, draw_mask
 
-        study, finding = self.study(row), self.finding(row)
+        study, finding, side = self.study(row), self.finding(row), geometry.resize or size
         if not self.masks:
-            return draw_film(study, size)
-        return draw_finding_mask(study, finding, size) if finding else draw_mask(study, size)
+            return frame(draw_film(study, side), size, geometry)
+        mask = draw_finding_mask(study, finding, side) if finding else draw_mask(study, side)
+        return frame(mask, size, geometry, nearest=True)
 
 
 @dataclass(frozen=True)
