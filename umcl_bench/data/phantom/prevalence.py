@@ -136,14 +136,16 @@ _POOLED_UNCERTAIN = sum(CHEXPERT_UNCERTAIN.values()) / sum(
 
 
 def hedging(finding: str) -> float:
-    """How often a report hedges a finding that is there: half the share of -1 among CheXpert's 1 and -1.
+    """How often a report hedges a finding that is there.
 
-    The other half goes to findings that are not there, so an uncertain mention is true as often as not (ours).
+    As many uncertain mentions are of findings that are not there, so that one is true as often as not (ours); then
+    the share of them among uncertain and positive mentions is CheXpert's share of -1 among -1 and 1.
     """
     if finding == "Support Devices":
         return 0.0
     unsure = CHEXPERT_UNCERTAIN.get(finding)
-    return 0.5 * (_POOLED_UNCERTAIN if unsure is None else unsure / (unsure + CHEXPERT_COUNTS[finding]))
+    share = _POOLED_UNCERTAIN if unsure is None else unsure / (unsure + CHEXPERT_COUNTS[finding])
+    return share / (2 - share)
 
 
 @lru_cache(maxsize=1)

@@ -46,8 +46,8 @@ FOCAL = frozenset({"Consolidation", "Pneumonia", "Lung Opacity", "Lung Lesion"})
 """Findings with a zone that a report can name. Each zone is as likely as the others, so that none can be guessed."""
 
 ZONES = ("upper", "mid", "lower")
-_ZONE_Y = {"upper": -0.38, "mid": -0.05, "lower": 0.24}
-_ONE_ZONE = {"Pleural Effusion": "lower", "Atelectasis": "lower", "Pneumothorax": "upper"}
+ZONE_Y = {"upper": -0.38, "mid": -0.05, "lower": 0.24}
+ONE_ZONE = {"Pleural Effusion": "lower", "Atelectasis": "lower", "Pneumothorax": "upper"}
 DEVICES = (
     "pacemaker",
     "central venous catheter",
@@ -305,7 +305,7 @@ def draw_lesion(rng: Generator, finding: str, anatomy: Anatomy) -> Lesion:
     """A finding with its side, zone, severity and place."""
     side = "both" if finding == "Edema" else "midline" if finding in MIDLINE else draw_side(rng, finding)
     zone = ZONES[rng.integers(3)]
-    zone = _ONE_ZONE.get(finding, zone)
+    zone = ONE_ZONE.get(finding, zone)
     sign = {"right": -1.0, "left": 1.0}.get(side, 0.0)
     return Lesion(
         finding=finding,
@@ -313,7 +313,7 @@ def draw_lesion(rng: Generator, finding: str, anatomy: Anatomy) -> Lesion:
         zone=zone,
         severity=draw_severity(rng, finding),
         x=sign * (anatomy.lung_x + rng.uniform(-0.1, 0.1)),
-        y=_ZONE_Y[zone] + rng.uniform(-0.08, 0.08),
+        y=ZONE_Y[zone] + rng.uniform(-0.08, 0.08),
         radius=rng.uniform(0.06, 0.1) if finding == "Lung Lesion" else rng.uniform(0.14, 0.2),
         seed=int(rng.integers(2**31)),
         kind=DEVICES[rng.integers(len(DEVICES))] if finding == "Support Devices" else "",
