@@ -235,7 +235,7 @@ def _borders(study: Study, shape: Shape, v: Field, width: float) -> tuple[Field,
     vein = wide * (0.8 + 0.08 * np.sin(7 * v))
     great = wide * (0.78 + unfolded * np.clip(v, 0, 0.6)) + 0.05 * np.exp(-(((v + 0.02) / 0.1) ** 2))
     none = np.float32(-1)
-    shown = v > 0.4
+    shown = v > 0.46
     return (
         _blend(vein, atrium),
         _blend(great, knob, trunk, ventricle),

@@ -142,8 +142,9 @@ def _effusion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     for sign in _signs(lesion):
         q = unit(chest.side / chest.width)
         surface = chest.base + 0.13 - height * (0.55 + 0.75 * q**4)
-        fluid = unit((chest.y - surface) * np.float32(9) + 0.5) * _half_thorax(chest, sign)
-        change = change + (1.3 + 0.6 * lesion.severity) * fluid * (1 - 0.75 * chest.centre)
+        beside = _half_thorax(chest, sign) * (1 - 0.8 * chest.centre) * unit(9 * q - 1.5)
+        fluid = unit((chest.y - surface) * np.float32(9) + 0.5) * beside
+        change = change + (1.3 + 0.6 * lesion.severity) * fluid
         region = region + fluid
     return Effect(change, region)
 
