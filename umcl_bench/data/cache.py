@@ -97,7 +97,8 @@ def cached_images(
 ) -> Films:
     """All films; builds the file, under a lock, where it is not there. Rows that are not `present` are zeros.
 
-    A film that can't be read is a DataError, or with `skip_unreadable` a row of zeros that is listed. The file is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
+    A film that can't be read is a DataError, or with `skip_unreadable` a row of zeros that is listed. The file
+    is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
     """
     job = _Job(pixels, size, geometry, present, skip_unreadable)
     path = (cache_root() if root is None else root) / f"images-{size}px-{job.key}.u8"
@@ -203,8 +204,8 @@ def _from_workers(job: _Job, blocks: list[range], workers: int) -> Generator[_Bl
     # spawn, not fork: a fork of a process in which torch has threads may hang
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_remember, initargs=(job,)) as pool:
-        futures = [pool.submit(_read_remembered, block) for block in blocks]
         try:
+            futures = [pool.submit(_read_remembered, block) for block in blocks]
             for future in futures:
                 yield future.result()
         except BrokenProcessPool:
