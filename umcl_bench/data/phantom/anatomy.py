@@ -23,13 +23,16 @@ SIDES = ("right", "left")
 class Pose:
     """What differs from film to film and is no finding; from the study's seed alone."""
 
-    zoom: float
+    zoom: tuple[float, float]  # across and down
+    moved: tuple[float, float]  # with the study's own shift
     turn: float  # how far the heart and the front of the chest have moved by the patient's rotation
     depth: float  # of breath: 1 is full
     girdle: int
     arms: float  # gap between the chest and the arms
     build: float  # thickness of the patient
     breast: float
+    chin: float  # how far the chin hangs into the film
+    contrast: float
     bubble: float  # size of the gastric bubble
     liver: float
     offsets: tuple[float, float]
@@ -105,13 +108,16 @@ def draw_pose(study: Study) -> Pose:
     r = np.random.default_rng([study.seed, 1]).random(40).tolist()
     ap = study.view == "AP"
     return Pose(
-        zoom=0.96 + 0.2 * r[0],
+        zoom=((0.91 + 0.21 * r[0]) * (0.95 + 0.1 * r[4]), 0.91 + 0.21 * r[0]),
+        moved=(study.shift[0] + 0.06 * (r[14] - 0.5), study.shift[1] + 0.1 * (r[15] - 0.55)),
         turn=0.05 * (r[1] + r[2] - 1),
         depth=r[3] * (0.75 if ap else 1.0),
         girdle=int(r[5] * skeleton.GIRDLES) + skeleton.GIRDLES * ap,
         arms=-0.1 + 0.32 * r[7],
         build=0.85 + 0.3 * r[8],
-        breast=(0.35 + 0.65 * r[9]) if study.sex == "F" else 0.12 * r[9],
+        breast=(0.4 + 0.6 * r[9]) if study.sex == "F" else 0.12 * r[9],
+        chin=r[18] / 0.2 if r[18] < 0.2 else 0.0,
+        contrast=0.82 + 0.42 * r[19],
         bubble=0.12 * max(r[10] - 0.3, 0),
         liver=r[11],
         offsets=(r[12], r[13]),
@@ -139,8 +145,8 @@ def axis(size: int) -> Field:
 def build_chest(study: Study, size: int) -> Chest:
     """Outlines and maps, with those findings that move outlines."""
     pose, shape, a = draw_pose(study), draw_shape(study), study.anatomy
-    x = (axis(size) - np.float32(study.shift[0]))[None, :] / np.float32(pose.zoom)
-    y = (axis(size) - np.float32(study.shift[1]))[:, None] / np.float32(pose.zoom)
+    x = (axis(size) - np.float32(pose.moved[0]))[None, :] / np.float32(pose.zoom[0])
+    y = (axis(size) - np.float32(pose.moved[1]))[:, None] / np.float32(pose.zoom[1])
     apex, base, width = a.apex, a.base - 0.12 * (1 - pose.depth), a.lung_x + a.lung_width
     v = (y - apex) / np.float32(base - apex)
     v += np.float32(shape.apex) * np.sin(np.float32(np.pi) * v)
@@ -148,7 +154,7 @@ def build_chest(study: Study, size: int) -> Chest:
     right, left, heart = _borders(study, shape, v, width)
     rest = _dome(shape, pose.depth, x / width, base)
     dome = rest - _lift(study, x / width)
-    sharp = size * pose.zoom / 2.6
+    sharp = size * pose.zoom[1] / 2.6
     gap, under = wall - np.abs(x), y - dome
     thorax = unit(gap * np.float32(min(sharp, 20)) + 0.5) * unit(0.5 - under * np.float32(min(sharp, 36)))
     middle = 0.6 * pose.turn
@@ -201,7 +207,7 @@ def _vessels(tree: int, rows: Field, columns: Field) -> Field:
     """A tree of arteries, and another's mirror image, fainter, for the veins."""
     bank = vessels.trees()
     pictures = bank.levels[level_for(bank, columns)]
-    both = pictures[tree] + np.float32(0.55) * pictures[tree - 1][:, ::-1]
+    both = pictures[tree] + np.float32(0.4) * pictures[tree - 1][:, ::-1]
     return between(both, rows, columns)
 
 
@@ -263,7 +269,11 @@ def _dome(shape: Shape, depth: float, u: Field, base: float) -> Field:
     return (base + 0.12 - height + fall - higher).astype(np.float32)
 
 
+def _raised(severity: float) -> float:
+    return 0.06 + 0.11 * severity if severity else 0.0
+
+
 def _lift(study: Study, u: Field) -> Field:
     """How far a loss of volume has raised the diaphragm."""
-    right, left = (0.13 * max(worst(study, "Atelectasis", s), worst(study, "Atelectasis", "both")) for s in SIDES)
+    right, left = (_raised(max(worst(study, "Atelectasis", s), worst(study, "Atelectasis", "both"))) for s in SIDES)
     return (np.where(u < 0, right, left) * unit(1 - ((np.abs(u) - 0.45) / 0.65) ** 2)).astype(np.float32)

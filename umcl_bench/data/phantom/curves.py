@@ -16,6 +16,8 @@ class Pen:
     def __init__(self, chest: Chest) -> None:
         self._x0, self._y0 = float(chest.x[0, 0]), float(chest.y[0, 0])
         self._pixel = float(chest.x[0, 1] - chest.x[0, 0])
+        self._row = float(chest.y[1, 0] - chest.y[0, 0])
+        self._area = self._pixel * self._row
         self._size = chest.size
         self._strokes: list[tuple[Field, Field, Field]] = []
 
@@ -29,7 +31,7 @@ class Pen:
         x, y = x[:-1] + dx / 2, y[:-1] + dy / 2
         lanes = max(1, round(2 * width / self._pixel))
         offset = (np.arange(lanes) - (lanes - 1) / 2) * (width / lanes)
-        weight = strength * step * width / lanes / self._pixel**2
+        weight = strength * step * width / lanes / self._area
         self._add(
             x[:, None] - offset * (dy / step)[:, None],
             y[:, None] + offset * (dx / step)[:, None],
@@ -50,21 +52,21 @@ class Pen:
         """A circle."""
         count = max(8, int(9 * radius / self._pixel))
         turn = np.arange(count) * (2 * np.pi / count)
-        weight = np.full(count, strength * width * 2 * np.pi * radius / count / self._pixel**2)
+        weight = np.full(count, strength * width * 2 * np.pi * radius / count / self._area)
         self._add(x + radius * np.cos(turn), y + radius * np.sin(turn), weight)
 
     def dashes(self, x: Field, y: Field, reach: Field, width: float, strength: float) -> None:
         """Short level lines that begin at the points (x, y) and run as far as `reach` (its sign is the direction)."""
         count = max(4, int(1.5 * float(np.abs(reach).max()) / self._pixel))
         along = (np.arange(count) + 0.5) / count
-        weight = strength * width * np.abs(reach)[:, None] / count / self._pixel**2
+        weight = strength * width * np.abs(reach)[:, None] / count / self._area
         xs = x[:, None] + reach[:, None] * along
         self._add(xs, np.broadcast_to(y[:, None], xs.shape), np.broadcast_to(weight, xs.shape))
 
     def picture(self) -> Field:
         """The sum of all strokes, (size, size)."""
         x, y, weight = (np.concatenate(parts) for parts in zip(*self._strokes, strict=True))
-        rows, columns = (y - self._y0) / self._pixel + 0.5, (x - self._x0) / self._pixel + 0.5
+        rows, columns = (y - self._y0) / self._row + 0.5, (x - self._x0) / self._pixel + 0.5
         return splat(rows, columns, weight, (self._size, self._size))
 
     def _add(self, x: Field, y: Field, weight: Field) -> None:

@@ -72,7 +72,7 @@ def _bump(chest: Chest, x: float, y: float, rx: float, ry: float) -> Field:
 
 def _consolidation(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     """Dense, with a ragged edge; cut off by a fissure in half of the cases, with air bronchograms in a third."""
-    radius = lesion.radius * (0.75 + 0.5 * lesion.severity)
+    radius = lesion.radius * (1.15 + 0.5 * lesion.severity)
     spot = _spot(lesion, anatomy, chest, radius)
     r = np.sqrt(((chest.x - spot.x) / (1.15 * radius)) ** 2 + ((chest.y - spot.y) / radius) ** 2)
     patch = unit((1.0 - r + 0.2 * _texture(lesion, chest)) * 1.9 + 0.5)
@@ -80,7 +80,7 @@ def _consolidation(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
         fissure = spot.y + 0.45 * radius - 0.12 * (chest.side - abs(spot.x))
         above = chest.y - fissure if lesion.zone == "lower" else fissure - chest.y
         patch = patch * unit((above + 0.9 * radius * (lesion.zone == "lower")) * chest.sharp + 0.5)
-    density = 0.7 + 0.8 * lesion.severity
+    density = 1.4 + 0.8 * lesion.severity
     bronchi = 2.2 if lesion.seed % 3 == 0 else 0.8
     return Effect(patch * spot.lung * (density - bronchi * np.minimum(chest.tree, 0.35)), patch * spot.inside)
 
@@ -95,7 +95,7 @@ def _pneumonia(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
         radius = 0.055 * (0.8 + 0.5 * lesion.severity) * (1 + 0.25 * math.tanh(size))
         total = total + _bump(chest, spot.x + spread * dx, spot.y + spread * dy, radius, radius)
     patch = unit(total * (1 + 0.3 * _texture(lesion, chest)))
-    return Effect((0.55 + 0.75 * lesion.severity) * patch * spot.lung, unit(2.5 * patch - 0.4) * spot.inside)
+    return Effect((0.9 + 0.7 * lesion.severity) * patch * spot.lung, unit(2.5 * patch - 0.4) * spot.inside)
 
 
 def _opacity(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
@@ -103,7 +103,7 @@ def _opacity(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     radius = 1.15 * lesion.radius * (0.75 + 0.5 * lesion.severity)
     spot = _spot(lesion, anatomy, chest, radius)
     haze = _bump(chest, spot.x, spot.y, 1.1 * radius, radius)
-    return Effect((0.35 + 0.5 * lesion.severity) * haze * spot.lung, unit(2.5 * haze - 0.4) * spot.inside)
+    return Effect((0.5 + 0.55 * lesion.severity) * haze * spot.lung, unit(2.5 * haze - 0.4) * spot.inside)
 
 
 def _lesion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
@@ -113,7 +113,7 @@ def _lesion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     r = ((chest.x - spot.x) ** 2 + (chest.y - spot.y) ** 2) / radius**2
     lobed = r * (1 + 0.12 * _texture(lesion, chest))
     ball = np.sqrt(unit(1.05 - lobed))
-    return Effect((0.65 + 0.7 * lesion.severity) * ball * spot.lung, unit(1.5 - lobed) * spot.inside)
+    return Effect((1.0 + 0.6 * lesion.severity) * ball * spot.lung, unit(1.5 - lobed) * spot.inside)
 
 
 def _edema(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
@@ -136,7 +136,7 @@ def _edema(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
 
 def _effusion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     """Fluid up to a meniscus that climbs the lateral wall."""
-    height = 0.1 + 0.42 * lesion.severity
+    height = 0.17 + 0.4 * lesion.severity
     change: Field = np.float32(0) * chest.texture
     region = change
     for sign in _signs(lesion):
@@ -144,7 +144,7 @@ def _effusion(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
         surface = chest.base + 0.13 - height * (0.55 + 0.75 * q**4)
         beside = _half_thorax(chest, sign) * (1 - 0.8 * chest.centre) * unit(9 * q - 1.5)
         fluid = unit((chest.y - surface) * np.float32(9) + 0.5) * beside
-        change = change + (1.3 + 0.6 * lesion.severity) * fluid
+        change = change + (1.9 + 0.5 * lesion.severity) * fluid
         region = region + fluid
     return Effect(change, region)
 
@@ -162,10 +162,10 @@ def _atelectasis(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
             height = float(chest.dome[0].min()) - 0.04 - 0.09 * k + slope * (u - 0.5) + bend * (u - 0.5) ** 2
             ends = unit((u - 0.2 - 0.1 * k) * 12) * unit((0.92 - 0.2 * k - u) * 8)
             band = np.exp(-(((chest.y - height) / (0.02 + 0.016 * s)) ** 2)) * ends
-            change = change + (0.5 + 0.6 * s) * band * lung * (1 - 0.6 * chest.centre)
+            change = change + (0.8 + 0.7 * s) * band * lung * (1 - 0.6 * chest.centre)
             region = region + unit(2.5 * band - 0.4) * lung
-        above = np.exp(-(((chest.dome - chest.y) / (0.05 + 0.06 * s)) ** 2)) * (chest.side < 0.9 * chest.width)
-        change = change + (0.15 + 0.35 * s) * above * lung * (1 - chest.centre)
+        above = np.exp(-(((chest.dome - chest.y) / (0.07 + 0.07 * s)) ** 2)) * (chest.side < 0.9 * chest.width)
+        change = change + (0.45 + 0.5 * s) * above * lung * (1 - chest.centre)
         risen = unit((chest.y - chest.dome) * chest.sharp + 0.5) * unit((chest.rest - chest.y) * chest.sharp + 0.5)
         region = region + risen * chest.cover(chest.gap) * chest.half(sign) + unit(2 * above - 0.5) * lung
     return Effect(change, unit(region))
@@ -179,7 +179,7 @@ def _pneumothorax(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     edge = chest.width * wall(v) * (1 - shrunk * unit(1.25 - v))
     lung = _half_thorax(chest, sign) * (1 - chest.centre)
     air = unit((chest.side - edge) * chest.sharp + 0.5) * lung
-    change = -(chest.tree + np.float32(0.2 + 0.2 * s)) * air + 0.15 * s * (lung - air)
+    change = -(chest.tree + np.float32(0.35 + 0.25 * s)) * air + (0.04 + 0.08 * s) * (lung - air)
     t = np.concatenate([np.linspace(0, 0.03, 12) ** 1.5, np.linspace(0.01, 0.98, 60)])
     u = wall(t + 1e-4) * (1 - shrunk * unit(1.25 - t))
     crest = np.linspace(0.45 * APEX_U, u[0], 12)[:-1]
@@ -201,7 +201,7 @@ def _pleural_other(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
         reach = 0.025 + 0.06 * s
         taper = np.exp(-(((chest.y - spot.y) / (0.16 + 0.16 * s)) ** 2))
         layer = unit((reach * taper - chest.gap) * np.float32(40) + 0.5) * (taper > 0.15)
-    return Effect((0.8 + 0.6 * s) * layer * lung, layer * lung)
+    return Effect((1.1 + 0.6 * s) * layer * lung, layer * lung)
 
 
 def _fracture(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
@@ -213,8 +213,8 @@ def _fracture(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     u, v = rib_line(chest.cage, rib, angle + np.linspace(-0.2, 0.2, 9))
     x = (sign * u * chest.width).tolist()
     y = chest.at(v).tolist()
-    radius = 0.032 + 0.025 * s
-    change = (0.75 + 0.6 * s) * _bump(chest, x[4], y[4], radius, radius)
+    radius = 0.036 + 0.025 * s
+    change = (1.0 + 0.6 * s) * _bump(chest, x[4], y[4], radius, radius)
     pen = Pen(chest)
     step = 0.012 + 0.02 * s
     pen.line([(x[k], y[k] + step) for k in (4, 6, 8)], 0.014, 0.6 + 0.6 * s)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Box
-from umcl_bench.data.phantom.anatomy import axis, build_chest
+from umcl_bench.data.phantom.anatomy import Pose, axis, build_chest
 from umcl_bench.data.phantom.banks import Field, unit
 from umcl_bench.data.phantom.devices import monitor_wires
 from umcl_bench.data.phantom.findings import FOCAL, effect
@@ -47,7 +47,7 @@ def draw_film(study: Study, size: int) -> NDArray[np.uint8]:
         total += monitor_wires(chest)
     for lesion in study.lesions:
         total += effect(lesion, study.anatomy, chest).change
-    grey = _expose(study, tilt(total, study.tilt))
+    grey = _expose(study, chest.pose, tilt(total, study.tilt))
     burn_in(grey, study, chest.pose)
     collimate(grey, study, chest.pose)
     return (unit(grey) * 255 + 0.5).astype(np.uint8)
@@ -74,7 +74,7 @@ def tilt(picture: Field, angle: float) -> Field:
     return upper
 
 
-def _expose(study: Study, total: Field) -> Field:
+def _expose(study: Study, pose: Pose, total: Field) -> Field:
     """Grey values, 1 for white, from attenuation."""
     response = RESPONSES[study.site]
     light = np.exp(-total)
@@ -83,11 +83,11 @@ def _expose(study: Study, total: Field) -> Field:
     noise = np.random.default_rng([study.seed, 2]).standard_normal(total.shape, dtype=np.float32)
     z = np.log(light)
     grain = 0.3 * study.noise * (len(total) / 96) ** 0.4  # smaller pixels catch fewer quanta
-    z += noise * (np.float32(grain) / np.sqrt(light))
+    z += noise * (np.float32(1.8 * grain) / np.sqrt(np.sqrt(light)))
     if response.equalised:
         z -= np.float32(response.equalised) * (np.log(veil) + np.float32(1.6))
     z -= np.float32(response.middle)
-    z *= np.float32(response.contrast)
+    z *= np.float32(response.contrast * pose.contrast)
     z -= np.float32(6 * study.exposure)
     z += np.float32(0.35) * np.square(np.maximum(z, 0))  # the film's shoulder: air is black
     grey: Field = np.exp(np.float32(-study.gamma) * np.log(1 + np.exp(z)))

@@ -141,9 +141,9 @@ def _girdle(rng: Generator, ap: bool) -> Field:
 def _clavicle(rng: Generator, side: float, ap: bool) -> Field:
     s = np.linspace(0, 1, 200)
     inner, outer = rng.uniform(0.14, 0.19) - 0.07 * ap, rng.uniform(-0.04, 0.05) - 0.04 * ap
-    u = 0.1 + (1.02 + 0.05 * rng.normal()) * s
+    u = 0.1 + (0.93 + 0.03 * rng.normal()) * s
     v = inner + (outer - inner) * s**0.8 + 0.022 * np.sin(2 * np.pi * s)
-    radius = 0.026 + 0.016 * np.exp(-((s / 0.12) ** 2)) + 0.008 * s**4
+    radius = 0.026 + 0.016 * np.exp(-((s / 0.12) ** 2)) - 0.01 * s**8
     return _tube(side * u, v, radius, 11.0)
 
 

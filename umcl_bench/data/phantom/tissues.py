@@ -18,10 +18,10 @@ def attenuation(study: Study, chest: Chest) -> Field:
     total = _soft_tissue(study, chest)
     total -= _air(chest)
     bones = _bones(chest)
-    bones *= np.float32(0.76 - 0.003 * (study.age - 20))
+    bones *= np.float32(0.9 - 0.003 * (study.age - 20))
     _abdomen(chest, total, bones)
     total += bones
-    total += (chest.tree + np.float32(0.06) * chest.texture) * chest.lungs
+    total += (chest.tree + np.float32(0.035) * chest.texture) * chest.lungs
     total += np.float32(0.09) * chest.texture
     if chest.pose.bubble > 0.02:
         total -= _bubble(chest)
@@ -57,18 +57,21 @@ def _soft_tissue(study: Study, chest: Chest) -> Field:
     total += np.sqrt(unit(1 - arm * arm)) * (np.float32(0.85) * unit((y + 0.75) * 3))
     if pose.breast > 0.05:
         total += _breasts(chest)
+    if pose.chin:
+        r = (chest.x - chest.middle) ** 2 / 0.1 + (y + 1.28 - 0.25 * pose.chin) ** 2 / 0.12
+        total += np.float32(2.2) * np.sqrt(unit(1 - r))
     return total
 
 
 def _breasts(chest: Chest) -> Field:
     pose = chest.pose
     radius = 0.3 + 0.12 * pose.breast
-    top = chest.apex + 0.62 * (chest.base - chest.apex)
-    across = (chest.side - 0.52 * chest.width - 0.08) / (1.1 * radius)
+    top = chest.apex + 0.72 * (chest.base - chest.apex)
+    across = (chest.side - 0.62 * chest.width - 0.06) / (1.1 * radius)
     along = (chest.y - top) / radius
     along = np.where(along < 0, np.float32(0.75) * along, along)
     round_ = unit((1 - along * along) - across * across)
-    return np.float32(0.95 * pose.breast) * np.sqrt(round_)
+    return np.float32(1.5 * pose.breast) * np.sqrt(round_)
 
 
 def _air(chest: Chest) -> Field:
@@ -102,4 +105,6 @@ def _bones(chest: Chest) -> Field:
     rows, columns = canvas_place(chest.x, chest.v, chest.width, chest.mirrored)
     cages, girdles = skeleton.cages(), skeleton.girdles()
     level = level_for(cages, columns)
-    return between(cages.levels[level][chest.cage] + girdles.levels[level][chest.pose.girdle], rows, columns)
+    return between(
+        cages.levels[level][chest.cage] + np.float32(1.15) * girdles.levels[level][chest.pose.girdle], rows, columns
+    )
