@@ -23,6 +23,7 @@ from PIL import Image
 
 from umcl_bench.data.corpus import Rows
 from umcl_bench.data.films import FilmStack
+from umcl_bench.progress import Tick
 
 THRESHOLD = 0.94
 """A score from which two films count as one exposure."""
@@ -92,15 +93,17 @@ def each_film(films: FilmStack, rows: Rows) -> Iterator[NDArray[np.uint8]]:
         yield from films[rows[start : start + _CHUNK]]
 
 
-def near_duplicates(a: Hashes, b: Hashes | None = None, *, threshold: float = THRESHOLD) -> list[Pair]:
+def near_duplicates(
+    a: Hashes, b: Hashes | None = None, *, threshold: float = THRESHOLD, tick: Tick | None = None
+) -> list[Pair]:
     """For each film of `b` that has near-duplicates in `a`, the most alike of them; ordered by `row_b`.
 
     Rows are places in the hashes. Without `b`: for each film of `a` the most alike of those before it, so that each
-    copy of a film counts once.
+    copy of a film counts once. `tick` hears of the films of `b` (or `a`) as they are done.
     """
     best: dict[int, Pair] = {}
     other = a if b is None else b
-    for rows_a, rows_b in _candidates(a, other, upper=b is None):
+    for rows_a, rows_b in _candidates(a, other, upper=b is None, tick=tick):
         scores = _scores(a.films, a.rows[rows_a], other.films, other.rows[rows_b], threshold)
         for pair in map(Pair, rows_a.tolist(), rows_b.tolist(), scores.tolist()):
             old = best.get(pair.row_b)
@@ -113,7 +116,7 @@ def _rank(pair: Pair) -> tuple[float, int]:
     return -abs(pair.correlation), pair.row_a
 
 
-def _candidates(a: Hashes, b: Hashes, *, upper: bool) -> Iterator[tuple[Rows, Rows]]:
+def _candidates(a: Hashes, b: Hashes, *, upper: bool, tick: Tick | None = None) -> Iterator[tuple[Rows, Rows]]:
     """Pairs whose coarse forms agree, block by block; of a film's candidates in a block, the best eight."""
     for start_b in range(0, len(b), _BLOCK):
         for start_a in range(0, min(len(a), start_b + _BLOCK) if upper else len(a), _BLOCK):
@@ -129,6 +132,8 @@ def _candidates(a: Hashes, b: Hashes, *, upper: bool) -> Iterator[tuple[Rows, Ro
             rank = np.arange(len(rows_b)) - np.searchsorted(rows_b, rows_b)
             if (rank < _MOST).any():
                 yield rows_a[rank < _MOST] + start_a, rows_b[rank < _MOST] + start_b
+        if tick:
+            tick(min(_BLOCK, len(b) - start_b))
 
 
 def _scores(films_a: FilmStack, rows_a: Rows, films_b: FilmStack, rows_b: Rows, threshold: float) -> Floats:

@@ -185,7 +185,7 @@ def _look_at(
         found, facts = check_sizes([str(i) for i in corpus.ids[rows]], sizes)
         findings, more = findings + found, more | facts
     try:
-        findings += check_films(corpus, look(corpus, case.present, rows, reporter, workers, cache))
+        findings += check_films(corpus, look(corpus, case.present, rows, reporter, workers, cache), reporter)
     except BenchError as error:  # a full disk, a cache that can't be written
         findings.append(Finding("error", "films-not-read", "the films could not be looked at", 1, (str(error),)))
     if isinstance(corpus.pixels, FilePixels) and isinstance(corpus.masks, FilePixels):

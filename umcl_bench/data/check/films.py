@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 from umcl_bench.data.cache import cached_images
 from umcl_bench.data.check.report import Finding, listed
 from umcl_bench.data.corpus import Corpus, Rows
-from umcl_bench.data.duplicates import Hashes, hash_films, near_duplicates
+from umcl_bench.data.duplicates import Hashes, each_film, hash_films, near_duplicates
 from umcl_bench.data.images import FORMATS, FilePixels, safe_path
 from umcl_bench.errors import DataError
 from umcl_bench.progress import Reporter
@@ -27,15 +28,17 @@ _FILM_SECONDS, _PAIR_SECONDS = 3e-4, 7.5e-8
 """What hashing a film and comparing two takes on one core, measured with 19,535 films."""
 _FLAT = 96
 _SMALL = 224
+_NO_FILMS = np.zeros((0, SIDE, SIDE), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
 class Looked:
-    """The films of `rows` at 64 px, (n, 64, 64) in that order, without those that can't be read: `failures`, by row."""
+    """The readable films of a corpus's `rows`, at places `at` of `films` (m, 64, 64); why others `failed`, by row."""
 
     rows: Rows
+    at: Rows
     films: NDArray[np.uint8]
-    failures: dict[int, str]
+    failed: dict[int, str]
 
 
 def look(
@@ -43,7 +46,7 @@ def look(
 ) -> Looked:
     """Decodes the films of `rows`: into the cache, where a run at 64 px finds them, if these are all that there are."""
     if not len(rows):
-        return Looked(rows, np.zeros((0, SIDE, SIDE), dtype=np.uint8), {})
+        return Looked(rows, rows, _NO_FILMS, {})
     if len(rows) < present.sum():
         return _sample(corpus, rows, reporter)
     try:
@@ -51,38 +54,40 @@ def look(
             corpus.pixels, SIDE, reporter, workers=workers, present=present, skip_unreadable=True, root=cache
         )
     except DataError as error:  # not one can be read
-        return Looked(rows[:0], np.zeros((0, SIDE, SIDE), dtype=np.uint8), dict.fromkeys(rows.tolist(), str(error)))
+        return Looked(rows[:0], rows[:0], _NO_FILMS, dict.fromkeys(rows.tolist(), str(error)))
     readable = np.setdiff1d(rows, found.unreadable)
-    films = found.pixels if len(readable) == len(found.pixels) else found.pixels[readable]
-    return Looked(readable, films, dict(zip(found.unreadable.tolist(), found.reasons, strict=True)))
+    return Looked(readable, readable, found.pixels, dict(zip(found.unreadable.tolist(), found.reasons, strict=True)))
 
 
 def _sample(corpus: Corpus, rows: Rows, reporter: Reporter) -> Looked:
-    films, failures = [], {}
+    films, failed = [], {}
     with reporter.track(f"reading {len(rows)} films at {SIDE} px", len(rows)) as tick:
         for row in rows.tolist():
             try:
                 films.append(corpus.pixels.read(row, SIDE))
             except DataError as error:
-                failures[row] = str(error)
+                failed[row] = str(error)
             tick()
-    readable = np.array([row for row in rows.tolist() if row not in failures], dtype=np.int64)
-    return Looked(readable, np.stack(films) if films else np.zeros((0, SIDE, SIDE), dtype=np.uint8), failures)
+    readable = np.array([row for row in rows.tolist() if row not in failed], dtype=np.int64)
+    return Looked(readable, np.arange(len(films)), np.stack(films) if films else _NO_FILMS, failed)
 
 
-def check_films(corpus: Corpus, looked: Looked) -> list[Finding]:
+def check_films(corpus: Corpus, looked: Looked, reporter: Reporter) -> list[Finding]:
     """Findings about the films that were looked at."""
-    hashes = hash_films(looked.films)
+    hashes = hash_films(looked.films, looked.at)
     ids = corpus.ids[looked.rows]
-    ranges = _grey_ranges(looked.films)
+    ranges = _grey_ranges(looked)
     narrow = [place for place in np.argsort(ranges, kind="stable") if ranges[place] < _FLAT and not hashes.blank[place]]
     flat = [f"{ids[place]} ({ranges[place]:.0f} levels)" for place in narrow]
-    reasons = [looked.failures[row] for row in sorted(looked.failures)]
+    of = f", of {len(looked.rows) + len(looked.failed):,} looked at"
+    reasons = [looked.failed[row] for row in sorted(looked.failed)]
     return [
-        *listed("error", "film-unreadable", "films that can't be read", reasons),
-        *listed("warning", "film-blank", "films of one grey value", ids[hashes.blank]),
-        *listed("note", "film-flat", f"films whose grey values are within {_FLAT} of 256 levels (2nd to 98th %)", flat),
-        *_copies(corpus, looked, hashes),
+        *listed("error", "film-unreadable", f"films that can't be read{of}", reasons),
+        *listed("warning", "film-blank", f"films of one grey value{of}", ids[hashes.blank]),
+        *listed(
+            "note", "film-flat", f"films whose grey values are within {_FLAT} of 256 levels (2nd to 98th %){of}", flat
+        ),
+        *_copies(corpus, looked, hashes, reporter),
     ]
 
 
@@ -91,10 +96,10 @@ def seconds_of(films: int) -> float:
     return films * _FILM_SECONDS + films * films / 2 * _PAIR_SECONDS
 
 
-def _grey_ranges(films: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _grey_ranges(looked: Looked) -> NDArray[np.float64]:
     """The levels between the 2nd and the 98th percentile of each film, its black padding left out."""
-    out = np.zeros(len(films))
-    for place, film in enumerate(films):
+    out = np.zeros(len(looked.at))
+    for place, film in enumerate(each_film(looked.films, looked.at)):
         inside = film[film.any(axis=1)][:, film.any(axis=0)]
         if inside.size:
             low, high = np.percentile(inside, (2, 98))
@@ -102,22 +107,23 @@ def _grey_ranges(films: NDArray[np.uint8]) -> NDArray[np.float64]:
     return out
 
 
-def _copies(corpus: Corpus, looked: Looked, hashes: Hashes) -> list[Finding]:
+def _copies(corpus: Corpus, looked: Looked, hashes: Hashes, reporter: Reporter) -> list[Finding]:
     splits = corpus.splits[looked.rows].astype(str)
     ids = [f"{i} ({split})" if split else str(i) for i, split in zip(corpus.ids[looked.rows], splits, strict=True)]
     first: dict[bytes, int] = {}
     unique: dict[tuple[bytes, str], int] = {}  # the first of each film in each split
     inside, across = [], []
-    for place, film in enumerate(looked.films):
+    for place, film in enumerate(each_film(looked.films, looked.at)):
         if hashes.blank[place]:
             continue
-        pixels = film.tobytes()
+        pixels = hashlib.blake2b(film.tobytes(), digest_size=16).digest()
         other = unique.setdefault((pixels, splits[place]), place)
         if other != place:
             inside.append(f"{ids[place]} = {ids[other]}")
         elif first.setdefault(pixels, place) != place:
             across.append(f"{ids[place]} = {ids[first[pixels]]}")
-    near_inside, near_across = _near(hashes, splits, np.array(sorted(unique.values()), dtype=np.int64), ids)
+    places = np.array(sorted(unique.values()), dtype=np.int64)
+    near_inside, near_across = _near(hashes, splits, places, ids, reporter)
     return [
         *listed("error", "film-identical-across-splits", "films that another split has too, to the pixel", across),
         *listed("error", "film-near-across-splits", "near-duplicates of a film in another split", near_across),
@@ -126,24 +132,25 @@ def _copies(corpus: Corpus, looked: Looked, hashes: Hashes) -> list[Finding]:
     ]
 
 
-def _near(hashes: Hashes, splits: NDArray[np.str_], places: Rows, ids: list[str]) -> tuple[list[str], list[str]]:
+def _near(
+    hashes: Hashes, splits: NDArray[np.str_], places: Rows, ids: list[str], reporter: Reporter
+) -> tuple[list[str], list[str]]:
     """Near-duplicates within and across splits that are not identical, most alike first."""
     groups = {split: places[splits[places] == split] for split in sorted(set(splits[places].tolist()))}
     within: list[tuple[float, str]] = []
     between: list[tuple[float, str]] = []
-    for group in groups.values():
-        for pair in near_duplicates(hashes.take(group)):
-            within.append((-abs(pair.correlation), _pair(ids, group[pair.row_b], group[pair.row_a], pair.correlation)))
-    for one, two in combinations(groups.values(), 2):
-        for pair in near_duplicates(hashes.take(one), hashes.take(two)):
-            a, b = one[pair.row_a], two[pair.row_b]
-            if not np.array_equal(hashes.films[int(a)], hashes.films[int(b)]):
-                between.append((-abs(pair.correlation), _pair(ids, b, a, pair.correlation)))
+    total = sum(n * len(group) for n, group in enumerate(groups.values(), start=1))
+    with reporter.track(f"comparing {len(places)} films", total) as tick:
+        for one, two in combinations_with_replacement(groups.values(), 2):
+            other = None if one is two else hashes.take(two)
+            for pair in near_duplicates(hashes.take(one), other, tick=tick):
+                a, b = one[pair.row_a], two[pair.row_b]
+                text = f"{ids[b]} ~ {ids[a]} ({pair.correlation:.3f})"
+                if one is two:
+                    within.append((-abs(pair.correlation), text))
+                elif not np.array_equal(*hashes.films[hashes.rows[[a, b]]]):
+                    between.append((-abs(pair.correlation), text))
     return [text for _, text in sorted(within)], [text for _, text in sorted(between)]
-
-
-def _pair(ids: list[str], one: int, other: int, correlation: float) -> str:
-    return f"{ids[one]} ~ {ids[other]} ({correlation:.3f})"
 
 
 def header_size(pixels: FilePixels, row: int) -> tuple[int, int] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import html
 import importlib.util
 import re
 from collections import Counter, defaultdict
@@ -114,7 +116,7 @@ def _lengths(texts: list[str]) -> tuple[dict[str, _Lengths], str]:
     note = f"trained WordPiece {_middle(own)}"
     clip = clip_tokenizer()
     if clip is not None:
-        tokens = _count(clip, texts)
+        tokens = _count(clip, [html.unescape(html.unescape(text)) for text in texts])  # as CLIP's own does
         lengths[f"clip-{CLIP_LIMIT}"] = _Lengths("CLIP's BPE", CLIP_LIMIT, tokens)
         note += f"; CLIP's BPE {_middle(tokens)}"
     return lengths, note
@@ -129,6 +131,7 @@ def _middle(tokens: Sequence[int]) -> str:
     return f"{ordered[len(ordered) // 2]}, {ordered[-1]}"
 
 
+@functools.cache
 def clip_tokenizer() -> Any:
     """CLIP's tokenizer from the vocabulary that open_clip brings, without importing it (and torch); None without it."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
