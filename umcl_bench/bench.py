@@ -43,7 +43,13 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
     if request.size not in SIZES:
         raise unknown_name("size", request.size, SIZES)
     baseline, task = get_baseline(request.model), get_task(request.task)
-    source = open_source(request.data, dials=request.dials, options=request.options, train_on=request.train_on)
+    source = open_source(
+        request.data,
+        dials=request.dials,
+        options=request.options,
+        train_on=request.train_on,
+        skip_unreadable=request.skip_unreadable,
+    )
     plan = _plan(request, _with_sampling(baseline, request.sampling), task, source, store)
     for note in dict.fromkeys((*plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")

@@ -26,7 +26,6 @@ StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
 ]
 SizeOption = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and warnings only.")]
 
 
 @app.callback()
@@ -58,7 +57,7 @@ def run(
     eval_batch: Annotated[
         int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")
     ] = 64,
-    quiet: Quiet = False,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
     from umcl_bench.bench import run as run_bench

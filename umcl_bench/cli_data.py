@@ -40,6 +40,39 @@ def preview(
 
 
 @app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A folder with official releases, a metadata.csv, or films alone.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Open a sample of the films only.")] = False,
+    as_json: opt.Json = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
+    unnamed: opt.Unnamed = "",
+    uncertain: opt.Uncertain = "",
+    section: opt.Section = "findings+impression",
+    votes: opt.Votes = "majority",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Look a folder over: what it is, what it lacks, and what is wrong. Exit code 1 where something is wrong."""
+    import os
+
+    from umcl_bench.data.check import check as look_over
+    from umcl_bench.progress import Reporter
+
+    if output is not None:
+        opt.check_output(output)
+    options = opt.read_options(unnamed, uncertain, section, votes)
+    report = look_over(
+        folder, options=options, quick=quick, reporter=Reporter(quiet=quiet), workers=workers or os.cpu_count() or 1
+    )
+    text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else report.to_text()
+    if output is None:
+        typer.echo(text)
+    else:
+        opt.write_whole(output, text + "\n")
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
 def explain(
     split: Annotated[str, typer.Argument(help="A split's name, as in rsna@gloria: see `umcl-bench list splits`.")],
     data: opt.Data = None,

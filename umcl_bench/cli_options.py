@@ -40,6 +40,7 @@ SkipUnreadable = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave films out that can't be read; the record counts and lists them."),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and warnings only.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 

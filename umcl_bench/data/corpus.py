@@ -216,7 +216,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         },
         facts={
             "datasets": {c.dataset: c.fingerprint for c in corpora},
-            "label_policy": {c.dataset: c.policy.describe() for c in corpora},
+            "label_policy": "; ".join(f"{c.dataset}: {c.policy.describe()}" for c in corpora),
         },
         notes=tuple(f"{c.dataset}: {note}" for c in corpora for note in c.notes),
     )

@@ -142,8 +142,12 @@ def open_source(
     dials: dict[str, float] | None = None,
     options: ReadOptions = DEFAULTS,
     train_on: Sequence[str] = (),
+    skip_unreadable: bool = False,
 ) -> Source:
-    """The source that --data names: nothing or 'phantom', or a folder. Raises UsageError or DataError."""
+    """The source that --data names: nothing or 'phantom', or a folder. Raises UsageError or DataError.
+
+    With `skip_unreadable`, a film that a metadata.csv names and that is not there is no error yet.
+    """
     if given == "":
         raise UsageError("--data is empty; name a folder, or leave the option out for the phantom")
     chosen = chosen_options(options)
@@ -153,7 +157,7 @@ def open_source(
         return _open_phantom(dials or {})
     if dials:
         raise UsageError(f"dials belong to the phantom; {given!r} is a folder of films")
-    source = _open_folder(given, options, chosen)
+    source = _open_folder(given, options, chosen, find_files=not skip_unreadable)
     for name in train_on:
         if name not in source.openers:
             raise unknown_name(f"dataset of {given}", name, source.openers)
@@ -187,7 +191,7 @@ def _open_phantom(dials: dict[str, Any]) -> Source:
     return Source(None, {PHANTOM: lambda: phantom_corpus(spec)}, options=named)
 
 
-def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str]) -> Source:
+def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, find_files: bool) -> Source:
     from umcl_bench.data.readers.folder import TABLE, read_folder
 
     root = Path(given)
@@ -195,7 +199,13 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str]) -> So
         raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
     if (root / TABLE).is_file():
         name = root.resolve().name
-        return Source(given, {name: lambda: read_folder(root, options)}, {name: root}, own=True, options=chosen)
+        return Source(
+            given,
+            {name: lambda: read_folder(root, options, find_files=find_files)},
+            {name: root},
+            own=True,
+            options=chosen,
+        )
     found = recognise(root)
     if not found:
         seen = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
