@@ -79,7 +79,7 @@ def _consolidation(lesion: Lesion, anatomy: Anatomy, chest: Chest) -> Effect:
     if lesion.seed % 2:
         fissure = spot.y + 0.45 * radius - 0.12 * (chest.side - abs(spot.x))
         above = chest.y - fissure if lesion.zone == "lower" else fissure - chest.y
-        patch = patch * unit((above + 0.9 * radius * (lesion.zone == "lower")) * chest.sharp + 0.5)
+        patch = patch * unit((above + 0.9 * radius * (lesion.zone == "lower")) * 14 + 0.5)
     density = 1.4 + 0.8 * lesion.severity
     bronchi = 2.2 if lesion.seed % 3 == 0 else 0.8
     return Effect(patch * spot.lung * (density - bronchi * np.minimum(chest.tree, 0.35)), patch * spot.inside)

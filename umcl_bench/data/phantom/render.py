@@ -82,8 +82,8 @@ def _expose(study: Study, pose: Pose, total: Field) -> Field:
     light += np.float32(0.16) * veil
     noise = np.random.default_rng([study.seed, 2]).standard_normal(total.shape, dtype=np.float32)
     z = np.log(light)
-    grain = 0.3 * study.noise * (len(total) / 96) ** 0.4  # smaller pixels catch fewer quanta
-    z += noise * (np.float32(1.8 * grain) / np.sqrt(np.sqrt(light)))
+    grain = 0.54 * study.noise * (len(total) / 96) ** 0.4  # smaller pixels catch fewer quanta
+    z += noise * (np.float32(grain) / np.sqrt(np.sqrt(light)))
     if response.equalised:
         z -= np.float32(response.equalised) * (np.log(veil) + np.float32(1.6))
     z -= np.float32(response.middle)
