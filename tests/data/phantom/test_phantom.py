@@ -6,11 +6,10 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.phantom import Dials, PhantomSpec, all_studies, draw_patient, phantom_corpus
-from umcl_bench.data.phantom.render import draw_film, draw_mask
+from umcl_bench.data.phantom.render import draw_film
 from umcl_bench.data.phantom.wording import KINDS, NAMES, SYNONYMS
 from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
 
@@ -60,23 +59,6 @@ def test_labels_follow_chexperts_hierarchy(phantom: Corpus) -> None:
     assert (column["Enlarged Cardiomediastinum"] >= column["Cardiomegaly"]).all()
     pathology = np.array([v for n, v in column.items() if n not in (NO_FINDING, "Support Devices")]).any(axis=0)
     np.testing.assert_array_equal(column[NO_FINDING] == 1, ~pathology)
-
-
-def test_a_finding_changes_the_film_where_its_mask_is() -> None:
-    seen = set()
-    for _, _, study in all_studies(SPEC):
-        for lesion in study.lesions:
-            clean = dataclasses.replace(study, lesions=tuple(x for x in study.lesions if x is not lesion))
-            change = np.abs(draw_film(study, 96).astype(int) - draw_film(clean, 96))
-            assert change.max() > 8, lesion.finding
-            only = dataclasses.replace(study, lesions=(lesion,))
-            mask = draw_mask(only, 96) > 0
-            if mask.any() and lesion.finding not in ("Atelectasis",):  # it moves the diaphragm too
-                assert change[mask].mean() > 3 * change[~mask].mean(), lesion.finding
-            seen.add(lesion.finding)
-        if len(seen) == 13:
-            return
-    pytest.fail(f"not all findings occurred: {seen}")
 
 
 def test_every_report_is_of_its_study(phantom: Corpus) -> None:
