@@ -3,23 +3,17 @@
 Without that option each runs once, as a test that it works. Nothing here asserts a time.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.conftest import unit_rows
-from umcl_bench.data.cache import cached_images
-from umcl_bench.data.images import FilePixels
 from umcl_bench.data.phantom import PhantomSpec, all_studies
 from umcl_bench.data.phantom.render import draw_film
 from umcl_bench.metrics.classification import auroc
 from umcl_bench.objectives.contrastive import contrastive_loss
 from umcl_bench.objectives.targets import Side, get_builder
-from umcl_bench.progress import Reporter
 from umcl_bench.spec import Objective
 
 SPEC = PhantomSpec(train=64, val=0, test=0)
@@ -31,29 +25,6 @@ def test_phantom_films(benchmark: BenchmarkFixture, size: int) -> None:
     studies = [study for _, _, study in all_studies(SPEC)]
     benchmark.extra_info["films"] = len(studies)
     benchmark(lambda: [draw_film(study, size) for study in studies])
-
-
-def decode_and_resize(paths: list[Path]) -> None:
-    """The floor of the cache: the same library, nothing else."""
-    for path in paths:
-        with Image.open(path) as image:
-            image.draft("L", (128, 128))
-            np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=3.0))
-
-
-@pytest.mark.parametrize("how", ["cache", "floor"])
-def test_cache_against_plain_decoding(benchmark: BenchmarkFixture, tmp_path: Path, how: str) -> None:
-    rng = np.random.default_rng(0)
-    paths = [tmp_path / f"{i}.jpg" for i in range(200)]
-    for path in paths:
-        Image.fromarray(rng.integers(0, 255, (256, 256), dtype=np.uint8)).save(path, quality=90)
-    pixels = FilePixels(tmp_path, tuple(p.name for p in paths), known_by="sizes")
-    counter = iter(range(10**6))
-
-    def build() -> None:
-        cached_images(pixels, 64, Reporter(quiet=True), workers=1, root=tmp_path / str(next(counter)))
-
-    benchmark(build if how == "cache" else lambda: decode_and_resize(paths))
 
 
 @pytest.mark.parametrize("n", [256, 2048])

@@ -32,7 +32,7 @@ from umcl_bench.locks import held
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import METHODS, PAD, Geometry, digest
 
-_BLOCK, _BLOCK_SECONDS = 256, 0.1
+_BLOCK, _BLOCK_SECONDS = 128, 0.1
 """Films are read in blocks of about a tenth of a second: shorter ones would leave workers waiting for their next."""
 _POOL_SECONDS = 3.0
 """Less work than this is done in this process: workers take most of a second to start."""
@@ -73,7 +73,7 @@ class _Job:
 class _Block(NamedTuple):
     """Consecutive films, and what went wrong in which row."""
 
-    data: bytes
+    films: NDArray[np.uint8]
     failures: dict[int, str]
 
 
@@ -165,10 +165,10 @@ def _build(job: _Job, path: Path, reporter: Reporter, workers: int) -> dict[int,
         track = reporter.track(f"reading {n} films at {job.size} px", n)
         with part.open("wb") as file, track as tick, closing(_blocks(job, workers)) as blocks:
             for block in blocks:
-                file.write(block.data)
-                total.update(block.data)
+                file.write(block.films.data)
+                total.update(block.films.data)
                 failures |= block.failures
-                tick(len(block.data) // job.size**2)
+                tick(len(block.films))
             file.flush()
             os.fsync(file.fileno())
         _write_side(side, {"sha256": _digest(total.hexdigest(), failures), "unreadable": failures})
@@ -250,7 +250,7 @@ def _read_block(job: _Job, rows: range) -> _Block:
             if not job.skip:
                 raise
             failures[row] = str(error)
-    return _Block(films.tobytes(), failures)
+    return _Block(films, failures)
 
 
 class CachePlan(NamedTuple):
