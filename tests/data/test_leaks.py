@@ -140,4 +140,4 @@ def test_four_thousand_films_against_a_thousand_take_about_a_second() -> None:
     corpus = corpus_of("mine", patients, ["train"] * 1024 + ["test"] * 256)
     start = time.process_time()
     assert checks(corpus, films).near_duplicate_films == 0
-    assert time.process_time() - start < 1.5  # a quarter of it, on a busy machine: 0.25 s was measured
+    assert time.process_time() - start < 1.5  # a quarter of each, with slack: 0.16 s was measured
