@@ -78,7 +78,18 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["list", "models"], ["list", "tasks"], ["show", "umcl"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["data", "check", "--help"],
+        ["data", "explain", "rsna@gloria"],
+        ["list", "models"],
+        ["list", "tasks"],
+        ["list", "data"],
+        ["list", "splits"],
+        ["show", "umcl"],
+    ],
 )
 def test_help_and_listings_load_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -14,12 +14,12 @@ from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.errors import UsageError
 from umcl_bench.progress import Reporter
-from umcl_bench.spec import TINY, Baseline, Recipe, Sampling
+from umcl_bench.spec import TINY, Baseline, Recipe, RowKind, Sampling
 from umcl_bench.training.batches import eligible_rows, training_rows
 from umcl_bench.training.loop import train
 from umcl_bench.training.sampler import draw_batches, mixing_shares
 
-ALL_KINDS = ("image-text-label", "image-text", "image-label", "image", "text")
+ALL_KINDS: tuple[RowKind, ...] = ("image-text-label", "image-text", "image-label", "image", "text")
 
 
 def kinds_of(*counts: int) -> NDArray[np.object_]:
@@ -44,7 +44,7 @@ def test_each_kind_gets_its_share_to_within_two_rows(
     counts: list[int], weights: list[float], size: int, steps: int
 ) -> None:
     kinds = kinds_of(*counts)
-    sampling = Sampling(ratio=tuple(zip(ALL_KINDS, weights, strict=True)))  # type: ignore[arg-type]
+    sampling = Sampling(ratio=tuple(zip(ALL_KINDS, weights, strict=True)))
     batches = draw(kinds, sampling, size, steps)
     assert [len(b) for b in batches] == [size] * steps
     drawn = Counter(kinds[np.concatenate(batches)].tolist())
@@ -84,7 +84,7 @@ def test_balanced_draws_every_finding_as_often() -> None:
     before, after = positive[plain].mean(0), positive[balanced].mean(0)
     assert before[0] / before[2] > 10
     assert after[:3].min() > 0.15  # a third of the rows that have a finding, and more where findings meet
-    none = ~positive.any(axis=1)
+    none = np.asarray(~positive.any(axis=1))
     assert none[balanced].mean() == pytest.approx(none.mean(), abs=0.02)
 
 
