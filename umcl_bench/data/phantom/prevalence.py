@@ -45,7 +45,8 @@ OTHER_OPACITY = 0.05
 """Lung Opacity with no more specific cause: ours, as CheXpert does not tell it from its children's."""
 
 EVENED = 0.5
-"""How far log-odds and severities are drawn from the published ones (0) towards one in EVEN_ODDS (1)."""
+"""How far the published figures (0) are drawn, on their logarithms, towards even ones (1): prevalences towards
+EVEN_ODDS, severities towards as many of each grade; and the share of hedged mentions towards none."""
 
 EVEN_ODDS = 1 / 4
 """The odds towards which they are drawn: one film in five."""
@@ -101,8 +102,8 @@ the plain odds ratio in IU X-ray, of 4 films with both.
 """
 
 GRADES = ("mild", "moderate", "severe")
-SEVERITY_STARTS = (0.3, 0.5, 0.75, 1.0)
-"""Where each grade's severities begin on the film's scale, on which less than 0.3 could not be seen; and their end."""
+SEVERITY_STARTS = (0.45, 0.6, 0.8, 1.0)
+"""Where each grade's severities begin on the film's scale, where less than 0.3 could not be seen; and their end."""
 
 GRADE_COUNTS = {
     "Cardiomegaly": (129, 23, 11),
@@ -139,12 +140,13 @@ def hedging(finding: str) -> float:
     """How often a report hedges a finding that is there.
 
     As many uncertain mentions are of findings that are not there, so that one is true as often as not (ours); then
-    the share of them among uncertain and positive mentions is CheXpert's share of -1 among -1 and 1.
+    the share of them among uncertain and positive mentions is CheXpert's share of -1 among -1 and 1, less EVENED of it.
     """
     if finding == "Support Devices":
         return 0.0
     unsure = CHEXPERT_UNCERTAIN.get(finding)
     share = _POOLED_UNCERTAIN if unsure is None else unsure / (unsure + CHEXPERT_COUNTS[finding])
+    share *= 1 - EVENED
     return share / (2 - share)
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from umcl_bench.data.phantom.prevalence import PREVALENCE, draw_findings, draw_severity, draw_side
+from umcl_bench.data.phantom.prevalence import PREVALENCE, SEVERITY_STARTS, draw_findings, draw_severity, draw_side
 from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY
 
 VERSION = 2
@@ -145,7 +145,7 @@ class Lesion:
     finding: str
     side: str
     zone: str
-    severity: float  # 0 (barely visible) to 1
+    severity: float  # 0 (nothing) to 1
     x: float
     y: float
     radius: float
@@ -289,9 +289,9 @@ def _later_lesions(
 
 def _later(rng: Generator, lesion: Lesion) -> Lesion:
     """The lesion with a change and its new severity; one that could not be seen to get better or worse does not."""
-    step = rng.uniform(0.15, 0.3)
+    step = rng.uniform(0.12, 0.25)
     possible = dict(CHANGES)
-    if lesion.kind or lesion.severity - step < 0.3:
+    if lesion.kind or lesion.severity - step < SEVERITY_STARTS[0]:
         del possible["better"]
     if lesion.kind or lesion.severity + step > 1.0:
         del possible["worse"]
