@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import REAL_DATA
+from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.images import FilePixels, files_fingerprint, fit, frame, read_film, safe_path, sizes_fingerprint
 from umcl_bench.errors import DataError
 from umcl_bench.spec import PAD, Geometry
@@ -54,6 +55,13 @@ def test_a_drawn_film_is_framed_as_a_file_would_be() -> None:
     drawn = np.asarray(noise(64, 64))
     assert frame(drawn, 64, PAD) is drawn
     np.testing.assert_array_equal(frame(drawn, 48, Geometry("longest", 64)), drawn[8:56, 8:56])
+
+
+def test_a_phantom_takes_a_geometry(phantom: Corpus) -> None:
+    assert phantom.masks is not None
+    for pixels in (phantom.pixels, phantom.masks):
+        cropped = pixels.read(3, 32, Geometry("longest", 40))
+        np.testing.assert_array_equal(cropped, pixels.read(3, 40)[4:36, 4:36])
 
 
 def test_every_mode_becomes_the_same_grey(tmp_path: Path) -> None:

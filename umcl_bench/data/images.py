@@ -272,7 +272,10 @@ def _resized(
 
 
 def _averaged(image: Image.Image, target: tuple[int, int]) -> Image.Image:
-    """Each new pixel is the mean of what it covers, parts of pixels in proportion, as in OpenCV's INTER_AREA."""
+    """Each new pixel is the mean of what it covers, parts of pixels in proportion, as in OpenCV's INTER_AREA.
+
+    A film that is enlarged is interpolated; OpenCV has weights of its own there.
+    """
     if target[0] > image.width or target[1] > image.height:
         return image.resize(target, Image.Resampling.BILINEAR)
     columns, rows = (_shares(old, new) for old, new in zip(image.size, target, strict=True))
