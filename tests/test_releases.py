@@ -205,6 +205,22 @@ def test_a_mix_of_rows_is_in_the_record_and_the_row(quick: Quick, releases: Path
         assert says in err
 
 
+def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+    code, out, err = quick(*run_line(releases, "--plan"))
+    assert code == 0, err
+    assert "140 films: 0.6 MB" in out
+    assert "rows    60 image-label, 30 image-text-label" in out
+    assert "6 steps of 32 rows; time: no run of this size here yet" in out
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "runs").exists()
+    code, _, err = quick(*run_line(releases))
+    assert code == 0, err
+    assert "on record, nothing to do" in quick(*run_line(releases, "--plan"))[1]
+    other = quick(*run_line(releases, "--plan", "--seed", "1"))[1]
+    assert "140 films: read before" in other
+    assert "as here before" in other
+
+
 def test_the_doctor_and_the_splits_have_commands(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
     code, out, _ = quick("data", "check", str(releases), "--json")
     report = json.loads(out)

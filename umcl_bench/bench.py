@@ -7,17 +7,15 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.util
-import os
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from umcl_bench.data.corpus import Corpus, JoinedPixels
-from umcl_bench.data.films import FilmStack
+from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.sources import Source, open_source, same_dataset
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.locks import held, machine_lock
@@ -30,6 +28,7 @@ from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Samplin
 
 if TYPE_CHECKING:
     from umcl_bench.data.leaks import Leaks
+    from umcl_bench.data.seen import Seen
     from umcl_bench.models.dual import Model
 
 INTERVALS = Intervals()
@@ -40,17 +39,7 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
 
     Raises UsageError or DataError, before any work, where model, task and data do not fit together.
     """
-    if request.size not in SIZES:
-        raise unknown_name("size", request.size, SIZES)
-    baseline, task = get_baseline(request.model), get_task(request.task)
-    source = open_source(
-        request.data,
-        dials=request.dials,
-        options=request.options,
-        train_on=request.train_on,
-        skip_unreadable=request.skip_unreadable,
-    )
-    plan = _plan(request, _with_sampling(baseline, request.sampling), task, source, store)
+    plan = _plan(request, store)
     for note in dict.fromkeys((*plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")
     found = store.find(plan.id)
@@ -61,6 +50,40 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
     else:
         reporter.say(f"this run is on record: {found.folder} (--again runs it anew)")
     return found
+
+
+def describe_plan(request: Request, store: Store) -> str:
+    """What `run` would do, and what it takes: nothing is read but a few films, nothing trained, nothing written."""
+    from umcl_bench.data.seen import plan_films
+    from umcl_bench.training.batches import eligible_rows
+
+    plan = _plan(request, store)
+    if store.find(plan.id) is not None:
+        return f"run {plan.id}: on record, nothing to do"
+    plan.check()
+    recipe, optim = plan.recipe, plan.recipe.size.optim
+    image = recipe.size.image
+    corpora = {id(c.pixels): c for c in (plan.training, plan.corpus)}.values()
+    lines = [f"run {plan.id}"]
+    lines += [f"films   {plan_films(c, image, workers=request.workers).describe()} ({c.dataset})" for c in corpora]
+    if recipe.baseline.weights == "trained":
+        kinds = count_kinds(plan.training.kinds()[eligible_rows(plan.training, recipe.baseline)])
+        speed = _speed_before(store, recipe.size.name)
+        took = (
+            f"about {optim.films_seen / speed:.0f} s, as here before" if speed else "time: no run of this size here yet"
+        )
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+        lines += [f"rows    {listed}", f"train   {optim.steps:,} steps of {optim.batch} rows; {took}"]
+    return "\n".join(lines)
+
+
+def _speed_before(store: Store, size: str) -> float | None:
+    """Films a second of the latest training of this size on record."""
+    found = [
+        r.result for r in store.records(Reporter(quiet=True)) if r.result["model"]["recipe"]["size"]["name"] == size
+    ]
+    speeds = [r["training"]["films_per_second"] for r in found if r["training"].get("films_per_second")]
+    return float(speeds[-1]) if speeds else None
 
 
 @dataclass(frozen=True)
@@ -113,7 +136,17 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
-def _plan(request: Request, baseline: Baseline, task: Task, source: Source, store: Store) -> _Plan:
+def _plan(request: Request, store: Store) -> _Plan:
+    if request.size not in SIZES:
+        raise unknown_name("size", request.size, SIZES)
+    baseline, task = _with_sampling(get_baseline(request.model), request.sampling), get_task(request.task)
+    source = open_source(
+        request.data,
+        dials=request.dials,
+        options=request.options,
+        train_on=request.train_on,
+        skip_unreadable=request.skip_unreadable,
+    )
     recipe = Recipe(baseline, SIZES[request.size], seed=request.seed, code=_code_of(baseline.objective.target))
     dataset = request.split or task.dataset
     if request.split and task.dataset and not same_dataset(request.split, task.dataset):
@@ -132,14 +165,6 @@ def _code_of(target: str) -> str:
     if found is None or found.origin is None:
         return ""
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]
-
-
-class _Seen(NamedTuple):
-    """A corpus with its films, less those that can't be read, and why these can't."""
-
-    corpus: Corpus
-    films: FilmStack
-    unreadable: dict[str, str]
 
 
 class _Run:
@@ -193,33 +218,13 @@ class _Run:
         }
         return self.store.add(plan.id, result, outcome.scores)
 
-    def _see(self, corpus: Corpus) -> _Seen:
-        """The corpus's films; with --skip-unreadable, without the rows that can't be read."""
-        from umcl_bench.data.cache import cached_images
-        from umcl_bench.data.films import JoinedFilms
+    def _see(self, corpus: Corpus) -> Seen:
+        from umcl_bench.data.seen import see
 
-        image = self.plan.recipe.size.image
-        present = np.ones(len(corpus), dtype=bool) if corpus.has_image is None else corpus.has_image
-        parts = corpus.pixels.parts if isinstance(corpus.pixels, JoinedPixels) else (corpus.pixels,)
-        starts = np.cumsum([0, *(len(part) for part in parts)])
-        found = [
-            cached_images(
-                part,
-                image.size,
-                self.reporter,
-                workers=self.request.workers or os.cpu_count() or 1,
-                geometry=image.geometry,
-                present=None if present[at : at + len(part)].all() else present[at : at + len(part)],
-                skip_unreadable=self.request.skip_unreadable,
-            )
-            for part, at in zip(parts, starts, strict=False)
-        ]
-        rows = np.concatenate([films.unreadable + at for films, at in zip(found, starts, strict=False)])
-        why = {str(corpus.ids[row]): r for row, r in zip(rows, (r for f in found for r in f.reasons), strict=True)}
-        films = found[0].pixels if len(found) == 1 else JoinedFilms([f.pixels for f in found])
-        return _Seen(corpus.without(rows, "the film can't be read") if len(rows) else corpus, films, why)
+        request, image = self.request, self.plan.recipe.size.image
+        return see(corpus, image, self.reporter, workers=request.workers, skip_unreadable=request.skip_unreadable)
 
-    def _model(self, seen: _Seen) -> tuple[Model, dict[str, Any]]:
+    def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe
         if recipe.baseline.weights == "random-embeddings":
             from umcl_bench.models.random import RandomEmbeddings
@@ -292,7 +297,7 @@ class _Run:
             "machine": machine(self.device.type),
         }
 
-    def _leaks(self, train: _Seen, test: _Seen) -> Leaks:
+    def _leaks(self, train: Seen, test: Seen) -> Leaks:
         from umcl_bench.data.leaks import leak_checks
         from umcl_bench.protocols import zero_shot
         from umcl_bench.training.batches import eligible_rows

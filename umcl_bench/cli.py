@@ -50,6 +50,7 @@ def run(
     skip_unreadable: opt.SkipUnreadable = False,
     mix: Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")] = "",
     balanced: Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done and what it takes; do nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
     store: StoreOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -60,6 +61,7 @@ def run(
     quiet: opt.Quiet = False,
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
+    from umcl_bench.bench import describe_plan
     from umcl_bench.bench import run as run_bench
     from umcl_bench.progress import Reporter
     from umcl_bench.records.leaderboard import tables, to_terminal
@@ -83,6 +85,9 @@ def run(
         workers=workers,
         eval_batch=eval_batch,
     )
+    if plan:
+        typer.echo(describe_plan(request, Store(store)))
+        return
     reporter = Reporter(quiet=quiet)
     try:
         record = run_bench(request, Store(store), reporter)

@@ -62,6 +62,9 @@ class _Job:
         text = f"{METHODS['films']} {self.pixels.fingerprint} {self.size} {digest(self.geometry)} {present}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def path(self, root: Path | None) -> Path:
+        return (cache_root() if root is None else root) / f"images-{self.size}px-{self.key}.u8"
+
     @property
     def rows(self) -> Rows:
         return np.arange(len(self.pixels)) if self.present is None else np.flatnonzero(self.present)
@@ -101,7 +104,7 @@ def cached_images(
     is checked against its digest each time (about a second for each 2 GB); a damaged one is built anew.
     """
     job = _Job(pixels, size, geometry, present, skip_unreadable)
-    path = (cache_root() if root is None else root) / f"images-{size}px-{job.key}.u8"
+    path = job.path(root)
     shape = (len(pixels), size, size)
     try:
         with held(path.with_suffix(".lock"), "it is reading the same films", reporter):
@@ -263,6 +266,8 @@ class CachePlan(NamedTuple):
 
     def describe(self) -> str:
         """One line for people."""
+        if not self.bytes:
+            return f"{self.films:,} films: read before"
         took = f"{self.seconds / 60:.0f} min" if self.seconds >= 90 else f"{self.seconds:.0f} s"
         return f"{self.films:,} films: {self.bytes / 1e6:,.1f} MB of {self.free / 1e6:,.0f} MB free, about {took}"
 
@@ -277,10 +282,15 @@ def plan_cache(
     sample: int = 16,
     root: Path | None = None,
 ) -> CachePlan:
-    """Reads `sample` films, evenly over all, at most some seconds long, and says what all of them will take."""
+    """Reads `sample` films, evenly over all, at most some seconds long, and says what all of them will take.
+
+    Nothing is read, and `bytes` is 0, where the cache is there.
+    """
     job = _Job(pixels, size, geometry, present, skip=True)
     n = len(job.rows)
     folder = next(p for p in ((root or cache_root()).absolute() / "x").parents if p.exists())
+    if job.path(root).exists():
+        return CachePlan(n, 0, 0.0, shutil.disk_usage(folder).free)
     seconds = _pace(job, sample) * n / workers
     return CachePlan(n, len(pixels) * size**2, seconds, shutil.disk_usage(folder).free)
 
