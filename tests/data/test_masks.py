@@ -12,7 +12,9 @@ from PIL import Image
 
 from tests.conftest import REAL_DATA
 from umcl_bench.data.corpus import Box
+from umcl_bench.data.images import fit
 from umcl_bench.data.masks import NO_RUNS, BoxMasks, Mask, RleMasks, check_rle, decode_rle, encode_rle
+from umcl_bench.data.preprocess import PREPROCESSES
 from umcl_bench.data.tables import read_table
 from umcl_bench.errors import DataError
 
@@ -87,6 +89,22 @@ def test_boxes_are_filled_where_they_are() -> None:
     expected[0:2, 0:2] = 255
     np.testing.assert_array_equal(drawn, expected)
     assert not masks.read(1, 8).any()
+
+
+@pytest.mark.parametrize("name", sorted(PREPROCESSES))
+@pytest.mark.parametrize("native", [0, 1024])
+def test_masks_lie_where_the_film_is_whatever_the_geometry(name: str, native: int) -> None:
+    """A film that already has the model's size is resized and cropped all the same (GLoRIA: to 256, then 224 of it)."""
+    size, geometry = PREPROCESSES[name].size, PREPROCESSES[name].geometry
+    side = native or size
+    box = Box("Pneumonia", 0.125, 0.25, 0.5, 0.625)
+    masks = BoxMasks(((box,),), side, side)
+    lesion = np.zeros((side, side), dtype=np.uint8)
+    lesion[round(0.25 * side) : round(0.625 * side), round(0.125 * side) : round(0.5 * side)] = 255
+    film = fit(Image.fromarray(lesion), size, geometry) > 127
+    for drawn in (masks, RleMasks(((encode_rle(lesion > 0),),), side, side)):
+        mask = drawn.read(0, size, geometry) > 0
+        assert (film & mask).sum() / (film | mask).sum() > 0.97
 
 
 @given(st.tuples(*[st.integers(0, 31)] * 2), st.tuples(*[st.integers(1, 32)] * 2))

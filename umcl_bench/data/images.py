@@ -242,7 +242,7 @@ def fit(
 
 def frame(film: NDArray[np.uint8], size: int, geometry: Geometry = PAD, *, nearest: bool = False) -> NDArray[np.uint8]:
     """`fit` for a film that was drawn: draw it as a square of `geometry.resize or size` pixels, and frame it."""
-    if film.shape == (size, size) and geometry.greys == "stored":
+    if film.shape == (size, size) and geometry.resize in (0, size) and geometry.greys == "stored":
         return film
     return fit(Image.fromarray(film), size, geometry, nearest=nearest)
 
