@@ -46,6 +46,15 @@ def test_umcl_is_its_definition(similarity: str, sharpness: float) -> None:
     torch.testing.assert_close(found, torch.tensor(slow_umcl(films, texts, objective)))
 
 
+@pytest.mark.parametrize("similarity", ["any", "jaccard", "cosine"])
+def test_a_soft_label_is_that_much_of_a_claim(similarity: str) -> None:
+    """An uncertain finding (0.7) is 0.7 of what its prompt says, and 0.3 of what the prompt that denies it says."""
+    films = Side(torch.tensor([0]), torch.tensor([[0.7]]), torch.tensor([[0.3]]))
+    texts = Side(torch.tensor([1, 2]), torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [1.0]]))
+    objective = Objective(target="umcl", similarity=similarity)  # type: ignore[arg-type]
+    torch.testing.assert_close(umcl(films, texts, objective), torch.tensor([[0.7, 0.3]]))
+
+
 def test_without_labels_umcl_is_clip() -> None:
     side = Side(torch.tensor([4, 7, 4]), torch.zeros(3, 2), torch.zeros(3, 2))
     for similarity in ("any", "jaccard", "cosine"):

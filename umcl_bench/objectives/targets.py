@@ -22,7 +22,7 @@ from umcl_bench.spec import Objective
 
 
 class Side(NamedTuple):
-    """One side of a batch: pair numbers (n,), and claims (n, k) of 0 and 1. An unlabelled row claims nothing."""
+    """One side of a batch: pair numbers (n,), and claims (n, k) from 0 to 1. An unlabelled row claims nothing."""
 
     pair: Tensor
     present: Tensor
@@ -55,13 +55,14 @@ def umcl(films: Side, texts: Side, objective: Objective) -> Tensor:
     """UMCL, inferred (its paper gives no formula): the own text, and every text with similar labels.
 
     S_ij = max(same pair, sim(claims)^sharpness). `any`: 1 where a claim is shared (UniCL for several labels, as in
-    DLILP). `jaccard`: shared / all claims. `cosine`: shared / geometric mean of the counts (MedCLIP's similarity).
+    DLILP), less where it is a soft one. `jaccard`: shared / all claims. `cosine`: shared / geometric mean of the counts
+    (MedCLIP's similarity).
     A prompt that denies a finding is compared with the findings that are absent from the film, every other text with
     those that are present. 'No Finding' is a finding of its own; a row without labels matches only its own text.
     """
     shared = shared_claims(films, texts)
     if objective.similarity == "any":
-        similar = (shared > 0).to(shared.dtype)
+        similar = shared.clamp(max=1)
     else:
         of_text = (texts.present.sum(1) + texts.absent.sum(1))[None, :]
         denies = (texts.absent.sum(1) > 0)[None, :]
