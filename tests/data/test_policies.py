@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from umcl_bench.data.policies import GLORIA, SOFT, UNCERTAIN, UNNAMED, UNSURE, LabelPolicy, Labels
-from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING
+from umcl_bench.data.vocabulary import CHEXPERT, NO_FINDING, NO_PATHOLOGY
 from umcl_bench.spec import COMPETITION
 
 NAN = float("nan")
@@ -51,7 +51,9 @@ def test_what_is_not_named() -> None:
     assert np.isnan(one(LabelPolicy("unknown"), Edema=1)["Fracture"])
     assert np.isnan(list(one(LabelPolicy("negative")).values())).all()  # a film with no labels at all
     clear = one(LabelPolicy("unknown"), No_Finding=1)
-    assert [value for name, value in clear.items() if name != NO_FINDING] == [0] * 13
+    assert [value for name, value in clear.items() if name not in NO_PATHOLOGY] == [0] * 12
+    assert np.isnan(clear["Support Devices"])  # a film without findings may have them
+    assert one(LabelPolicy("negative"), No_Finding=1)["Support Devices"] == 0
     assert one(LabelPolicy("unknown"), Edema=1)[NO_FINDING] == 0
     assert np.isnan(one(LabelPolicy("negative"), Edema=UNSURE)[NO_FINDING])  # it may have one or none
     assert one(LabelPolicy("negative", "zeros"), Edema=UNSURE)[NO_FINDING] == 0

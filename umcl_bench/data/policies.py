@@ -31,8 +31,8 @@ class LabelPolicy:
     """What a label that is not given, and one that says 'uncertain', mean. Part of the corpus and of every record.
 
     `unnamed` is how the findings count that a labelled film does not name: 'unknown' (NaN) or 'negative' (0).
-    A film with no labels at all is unknown throughout; 'No Finding' alone makes every other finding negative. Under
-    'stated' nothing follows from anything (a joined corpus, whose parts' policies were applied before).
+    A film with no labels at all is unknown throughout; 'No Finding' alone makes every pathology negative, and says
+    nothing of devices. Under 'stated' nothing follows from anything (a joined corpus, whose parts' policies were applied before).
     `uncertain`: 'ones' and 'zeros' (Irvin et al. 2019), 'ignore' (NaN), 'gloria' (by finding), 'soft' (0.7, which
     counts in training as that much of a claim, and in a test as unknown).
     """
@@ -54,8 +54,9 @@ class LabelPolicy:
         clear = np.zeros(len(stated), dtype=bool)
         if column is not None:
             clear[:] = (stated[:, column] == 1) & ~found
-        negative = ~blank.all(axis=1) if self.unnamed == "negative" else clear
-        labels[np.asarray(negative)[:, None] & blank] = 0
+        if self.unnamed == "negative":
+            labels[~blank.all(axis=1)[:, None] & blank] = 0
+        labels[clear[:, None] & blank & pathology] = 0
         if column is not None:
             unsure = (stated == UNSURE) & ~np.isin(labels, (0, 1))
             labels[unsure[:, pathology].any(axis=1) & blank[:, column], column] = np.nan  # it may have one or none

@@ -41,7 +41,7 @@ def test_what_no_label_means() -> None:
     classes = (NO_FINDING, "Edema", device)
     nan = np.nan
     unknown = LabelPolicy("unknown").apply(stated_labels(names, classes), classes)
-    rows = [[0, 1, nan], [1, 0, 0], [nan, nan, nan], [0, 1, 1], [1, 0, 1], [nan, nan, 1]]
+    rows = [[0, 1, nan], [1, 0, nan], [nan, nan, nan], [0, 1, 1], [1, 0, 1], [nan, nan, 1]]
     np.testing.assert_array_equal(unknown, rows)
     negative = LabelPolicy("negative").apply(stated_labels(names, classes), classes)
     np.testing.assert_array_equal(negative, [[0, 1, 0], [1, 0, 0], [nan, nan, nan], [0, 1, 1], [1, 0, 1], [0, 0, 1]])
