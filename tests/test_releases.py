@@ -93,7 +93,17 @@ def test_two_releases_are_learned_from_together(quick: Quick, releases: Path, tm
 def test_one_release_is_chosen_to_learn_from(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
     code, _, err = quick(*run_line(releases, "--train-on", "mimic-cxr"))
     assert code == 0, err
-    assert only_record(tmp_path).result["training"]["row_kinds"] == {"image-text-label": 30}
+    result = only_record(tmp_path).result
+    assert result["training"]["row_kinds"] == {"image-text-label": 30}
+    assert result["data"]["training"]["dataset"] == "mimic-cxr"
+    assert result["data"]["training"]["facts"]["section"] == "findings+impression"
+    assert result["data"]["facts"]["parts"]["mimic-cxr"]["labeler"] == "chexpert"
+    code, _, err = quick(*run_line(releases, "--train-on", "chexpert", "--section", "impression"))
+    assert code == 0, err
+    code, table, err = quick("leaderboard")
+    assert "umcl trained on mimic-cxr" in " ".join(table.split())
+    assert "umcl --section impression trained on chexpert" in " ".join(table.split())
+    assert "zeroshot on chexpert+mimic-cxr (patients' films)" in table
     code, _, err = quick(*run_line(releases, "--train-on", "mimic"))
     assert code == 2
     assert "Did you mean 'mimic-cxr'?" in err

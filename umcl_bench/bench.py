@@ -262,6 +262,15 @@ class _Run:
     def _clock(self, what: str, start: float) -> None:
         self.timings[what] = round(time.monotonic() - start, 2)
 
+    def _variant(self) -> str:
+        """What a row of a table must say of the model's training beside its name, size and seed."""
+        plan, options = self.plan, self.plan.source.options
+        words = sampling_words(self.request.sampling)
+        words += [w for name in ("section", "votes") if name in options for w in (f"--{name}", options[name])]
+        if plan.corpus.kind == "patients" and plan.training.dataset != plan.corpus.dataset:
+            words.append(f"trained on {plan.training.dataset}")
+        return " ".join(words)
+
     def _about(self) -> dict[str, Any]:
         from umcl_bench.records.environment import git_state, machine, versions
 
@@ -272,7 +281,7 @@ class _Run:
             "seed": plan.recipe.seed,
             "model": {
                 "name": plan.recipe.baseline.name,
-                "variant": " ".join(sampling_words(self.request.sampling)),
+                "variant": self._variant(),
                 "digest": digest(plan.recipe),
                 "recipe": to_dict(plan.recipe),
             },
@@ -285,6 +294,11 @@ class _Run:
                 "options": plan.source.options,
                 "fingerprint": corpus.fingerprint,
                 "training_fingerprint": plan.training.fingerprint,
+                "training": {
+                    "dataset": plan.training.dataset,
+                    "policy": dataclasses.asdict(plan.training.policy),
+                    "facts": plan.training.facts,
+                },
                 "classes": corpus.classes,
                 "policy": dataclasses.asdict(corpus.policy),
                 "facts": corpus.facts,

@@ -197,7 +197,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     names = tuple(dict.fromkeys(name for c in corpora for name in c.attributes))
     first = corpora[0]
     return Corpus(
-        source=first.source,
+        source="+".join(c.source for c in corpora),
         kind=first.kind,
         dataset="+".join(c.dataset for c in corpora),
         classes=classes,
@@ -217,6 +217,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         facts={
             "datasets": {c.dataset: c.fingerprint for c in corpora},
             "label_policy": "; ".join(f"{c.dataset}: {c.policy.describe()}" for c in corpora),
+            "parts": {c.dataset: c.facts for c in corpora},
         },
         notes=tuple(f"{c.dataset}: {note}" for c in corpora for note in c.notes),
     )

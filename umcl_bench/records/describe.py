@@ -52,7 +52,7 @@ def describe_record(record: Record) -> str:
         "training": _join(r["training"]),
         "task": f"{task['name']}, digest {task['digest']}; prompts: {r['protocol']['prompts']}",
         "data": f"{data['source']} ({data['kind']}), fingerprint {data['fingerprint']}, "
-        f"trained on {data['training_fingerprint']}",
+        f"trained on {data.get('training', {}).get('dataset', '')} {data['training_fingerprint']}",
         "data facts": _join(data["facts"]),
         "intervals": _join(r["intervals"]),
         "leak checks": _leak_checks(leaks),
