@@ -133,8 +133,9 @@ def test_a_file_without_failures_serves_both_ways(
     assert (len(found.unreadable), len(found.reasons)) == (0, 0)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 def test_what_can_be_read_again_is_read_again(
-    tmp_path: Path, films: FilePixels, quiet: Reporter, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, films: FilePixels, quiet: Reporter, monkeypatch: pytest.MonkeyPatch, skip: bool
 ) -> None:
     """A share that was away for a moment: the files, and so the fingerprint, are the same as before."""
     honest = FilePixels.read
@@ -148,7 +149,9 @@ def test_what_can_be_read_again_is_read_again(
     found = cached_images(films, 16, quiet, workers=1, skip_unreadable=True, root=tmp_path / "c")
     assert found.reasons == ("row 3: away",)
     monkeypatch.undo()
-    assert greys(cached_images(films, 16, quiet, workers=1, root=tmp_path / "c"))[2] == 30
+    again = cached_images(films, 16, quiet, workers=1, skip_unreadable=skip, root=tmp_path / "c")
+    assert greys(again)[2] == 30
+    assert again.reasons == ()
 
 
 def test_too_little_room_is_said_before_anything_is_written(

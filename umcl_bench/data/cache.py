@@ -124,11 +124,22 @@ def _usable(path: Path, job: _Job, reporter: Reporter) -> dict[int, str] | None:
     failures = _sound(path)
     if failures is None:
         reporter.warn(f"{path} is damaged and is made anew")
-    elif failures and not job.skip:
-        for row in failures:
-            job.read(row)
-        return None  # they can be read now
+    elif failures and _any_is_readable(job, failures):
+        return None
     return failures
+
+
+def _any_is_readable(job: _Job, failures: dict[int, str]) -> bool:
+    """Whether a film that could not be read can be now (a decoder was installed, say). Raises unless it is skipped."""
+    for row in failures:
+        try:
+            job.read(row)
+        except DataError:
+            if not job.skip:
+                raise
+        else:
+            return True
+    return False
 
 
 def _sound(path: Path) -> dict[int, str] | None:
