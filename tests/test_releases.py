@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from PIL import Image
 
 from tests.data.test_dicom import write as write_dicom
 from tests.test_cli import quick  # noqa: F401  (a fixture)
+from umcl_bench.data import images
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.vocabulary import CHEXPERT
+from umcl_bench.errors import DataError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Record, Store
 
@@ -143,6 +146,35 @@ def test_films_that_cannot_be_read_stop_the_run_or_are_listed(
     code, _, err = quick(*run_line(releases), "--again")  # the cache knows of them, and does not hide them
     assert code == 1
     assert films[0].name in err
+
+
+def test_a_strict_run_never_finds_what_had_films_left_out(
+    quick: Quick,  # noqa: F811
+    releases: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A film that needs a decoder: once that is installed the file, and so the fingerprint, is as before."""
+    film = sorted(releases.rglob("train/*/*/*.jpg"))[0]
+    honest = images.read_film
+
+    def lacking(path: Path, *given: Any, **named: Any) -> Any:
+        if path == film:
+            raise DataError(f"{path}: pip install a decoder")
+        return honest(path, *given, **named)
+
+    monkeypatch.setattr(images, "read_film", lacking)
+    code, _, err = quick(*run_line(releases, "--skip-unreadable"))
+    assert code == 0, err
+    monkeypatch.setattr(images, "read_film", honest)
+    first = only_record(tmp_path)
+    code, _, err = quick(*run_line(releases))
+    assert code == 0, err
+    (strict,) = (r for r in Store(tmp_path / "runs").records(Reporter()) if r.id != first.id)
+    assert (len(first.result["unreadable"]["training"]), strict.result["unreadable"]["training"]) == (1, {})
+    assert strict.result["training"]["row_kinds"]["image-label"] == 60
+    assert strict.result["checkpoint"] != first.result["checkpoint"]
+    assert strict.result["data"]["fingerprint"] != first.result["data"]["fingerprint"]
 
 
 def test_own_films_that_are_missing_can_be_skipped(quick: Quick, folder: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -96,6 +96,7 @@ class _Plan:
     training: Corpus
     corpus: Corpus
     device: str
+    skip_unreadable: bool
 
     @property
     def id(self) -> str:
@@ -106,10 +107,13 @@ class _Plan:
             self.task.name,
             self.source.name,
         )
-        device = [] if self.device == "auto" else [self.device]
+        chosen = [] if self.device == "auto" else [self.device]
+        chosen += (
+            ["skip unreadable"] if self.skip_unreadable else []
+        )  # a strict run must not find what had films left out
         key = digest(
             [to_dict(v, with_docs=False) for v in (self.recipe, self.task)]
-            + [self.training.fingerprint, self.corpus.fingerprint, METHODS, to_dict(INTERVALS), *device]
+            + [self.training.fingerprint, self.corpus.fingerprint, METHODS, to_dict(INTERVALS), *chosen]
         )
         return "-".join(_safe(name) for name in names) + f"-{key}"
 
@@ -152,7 +156,8 @@ def _plan(request: Request, store: Store) -> _Plan:
     if request.split and task.dataset and not same_dataset(request.split, task.dataset):
         raise UsageError(f"--split {request.split}: task {task.name} is of {task.dataset}")
     source = source.with_split(dataset) if "@" in dataset else source
-    plan = _Plan(recipe, task, source, source.training(), source.dataset(dataset), request.device)
+    training, corpus = source.training(), source.dataset(dataset)
+    plan = _Plan(recipe, task, source, training, corpus, request.device, request.skip_unreadable)
     while request.again and store.find(plan.id) is not None:
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, repeat=plan.recipe.repeat + 1))
     return plan
@@ -199,7 +204,7 @@ class _Run:
         leaks = self._leaks(train, test)
         self._clock("leak checks", start)
         result = {
-            **self._about(),
+            **self._about(train.corpus, test.corpus),
             "training": training,
             "protocol": outcome.facts,
             "metrics": metrics,
@@ -233,7 +238,7 @@ class _Run:
         from umcl_bench.training.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
         from umcl_bench.training.loop import train
 
-        fingerprint = self.plan.training.fingerprint
+        fingerprint = seen.corpus.fingerprint  # of the rows that could be read
         key = checkpoint_digest(recipe, fingerprint)
         self.checkpoint = f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
         folder = self.store.root / "checkpoints" / self.checkpoint
@@ -271,10 +276,10 @@ class _Run:
             words.append(f"trained on {plan.training.dataset}")
         return " ".join(words)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, training: Corpus, corpus: Corpus) -> dict[str, Any]:
         from umcl_bench.records.environment import git_state, machine, versions
 
-        plan, corpus = self.plan, self.plan.corpus
+        plan = self.plan
         return {
             "command": command(self.request),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -293,11 +298,11 @@ class _Run:
                 "folder": str(Path(plan.source.given).resolve()) if plan.source.given else None,
                 "options": plan.source.options,
                 "fingerprint": corpus.fingerprint,
-                "training_fingerprint": plan.training.fingerprint,
+                "training_fingerprint": training.fingerprint,
                 "training": {
-                    "dataset": plan.training.dataset,
-                    "policy": dataclasses.asdict(plan.training.policy),
-                    "facts": plan.training.facts,
+                    "dataset": training.dataset,
+                    "policy": dataclasses.asdict(training.policy),
+                    "facts": training.facts,
                 },
                 "classes": corpus.classes,
                 "policy": dataclasses.asdict(corpus.policy),
