@@ -32,7 +32,8 @@ class LabelPolicy:
 
     `unnamed` is how the findings count that a labelled film does not name: 'unknown' (NaN) or 'negative' (0).
     A film with no labels at all is unknown throughout; 'No Finding' alone makes every pathology negative, and says
-    nothing of devices. Under 'stated' nothing follows from anything (a joined corpus, whose parts' policies were applied before).
+    nothing of devices. Under 'stated' nothing follows from anything (a joined corpus, whose parts' policies were
+    applied before).
     `uncertain`: 'ones' and 'zeros' (Irvin et al. 2019), 'ignore' (NaN), 'gloria' (by finding), 'soft' (0.7, which
     counts in training as that much of a claim, and in a test as unknown).
     """
@@ -55,7 +56,7 @@ class LabelPolicy:
         if column is not None:
             clear[:] = (stated[:, column] == 1) & ~found
         if self.unnamed == "negative":
-            labels[~blank.all(axis=1)[:, None] & blank] = 0
+            labels[blank & ~blank.all(axis=1, keepdims=True)] = 0
         labels[clear[:, None] & blank & pathology] = 0
         if column is not None:
             unsure = (stated == UNSURE) & ~np.isin(labels, (0, 1))
