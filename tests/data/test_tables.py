@@ -109,6 +109,27 @@ def test_a_header_can_be_given_and_a_delimiter(tmp_path: Path) -> None:
     assert table.columns == {"n": ["1", "2"], "name": ["x", "y"]}
 
 
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("image;patient_id;split", "separated by semicolons: save it with commas"),
+        ("image\tpatient_id\tsplit", "separated by tabs: save it with commas"),
+        ("sep=,\nimage,patient_id", "for Excel alone: remove it"),
+        ("Image,Patient ID,x", r"Rename 'Image' to 'image', 'Patient ID' to 'patient_id'$"),
+        ("x,y", "found: x, y$"),
+    ],
+)
+def test_columns_that_are_there_in_other_words_are_recognised(tmp_path: Path, header: str, hint: str) -> None:
+    with pytest.raises(DataError, match=hint):
+        read_table(write(tmp_path / "t.csv", f"{header}\n"), ("image", "patient_id"))
+
+
+def test_a_quote_without_an_end_is_suspected(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", 'a,b\n1,"x\n' + "1,y\n" * 50_000)
+    with pytest.raises(DataError, match=r"t\.csv, line \d+: .* a quote may lack its end"):
+        read_table(path)
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         read_table(tmp_path / "t.csv")

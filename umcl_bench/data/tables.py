@@ -133,7 +133,8 @@ def read_table(
             _check_names(path, names, needs)
             cells, lines = _rows(reader, path, names)
         except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: no comma-separated values: {error}") from None
+            why = "; a quote may lack its end" if "field larger" in str(error) else ""
+            raise DataError(f"{path}, line {reader.line_num}: no comma-separated values: {error}{why}") from None
     columns = {name: list(map(str.strip, cells[at :: len(names)])) for at, name in enumerate(names) if name}
     return Table(path, columns, lines)
 
@@ -145,7 +146,21 @@ def _check_names(path: Path, names: list[str], needs: Sequence[str]) -> None:
         raise DataError(f"{path} has the column {twice[0]!r} {named.count(twice[0])} times; rename or remove one")
     missing = [name for name in needs if name not in named]
     if missing:
-        raise DataError(f"{path} lacks the column {', '.join(missing)}; found: {', '.join(named) or 'nothing'}")
+        found = ", ".join(named) or "nothing"
+        raise DataError(f"{path} lacks the column {', '.join(missing)}; found: {found}{_hint(named, missing)}")
+
+
+def _hint(named: list[str], missing: Sequence[str]) -> str:
+    """What to do where the columns are there, in other words or between other marks."""
+    for mark, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "'|'")):
+        if any(set(missing) <= {part.strip() for part in name.split(mark)} for name in named):
+            return f". Its columns are separated by {what}: save it with commas"
+    if len(named) == 1 and named[0].startswith("sep="):
+        return ". Its first line is for Excel alone: remove it"
+    plain = {re.sub(r"[\W_]", "", name).casefold(): name for name in named}
+    meant = {name: plain.get(re.sub(r"[\W_]", "", name).casefold()) for name in missing}
+    renames = [f"{found!r} to {name!r}" for name, found in meant.items() if found]
+    return f". Rename {', '.join(renames)}" if renames else ""
 
 
 def _rows(reader: Iterator[list[str]], path: Path, names: list[str]) -> tuple[list[str], list[int]]:
