@@ -180,6 +180,39 @@ PADCHEST = {
 }
 """PadChest's names of known findings (Bustos et al. 2020); its other 150 or so keep their own."""
 
+_INFILTRATES = (
+    *("alveolar pattern", "ground glass pattern", "interstitial pattern", "miliary opacities"),
+    *("reticular interstitial pattern", "reticulonodular interstitial pattern"),
+)
+PADCHEST_KINDS = {
+    **dict.fromkeys(_INFILTRATES, ("Infiltration",)),
+    "air bronchogram": ("Consolidation", "Infiltration"),
+    "apical pleural thickening": ("Pleural Thickening",),
+    "atelectasis basal": ("Atelectasis",),
+    "atypical pneumonia": ("Pneumonia",),
+    "calcified pleural thickening": ("Pleural Thickening",),
+    "callus rib fracture": ("Fracture",),
+    "clavicle fracture": ("Fracture",),
+    "consolidation": ("Infiltration",),
+    "empyema": ("Pleural Effusion",),
+    "hemothorax": ("Pleural Effusion",),
+    "humeral fracture": ("Fracture",),
+    "hydropneumothorax": ("Pleural Effusion", "Pneumothorax"),
+    "laminar atelectasis": ("Atelectasis",),
+    "lobar atelectasis": ("Atelectasis",),
+    "loculated fissural effusion": ("Pleural Effusion",),
+    "loculated pleural effusion": ("Pleural Effusion",),
+    "multiple nodules": ("Nodule",),
+    "pulmonary mass": ("Mass",),
+    "rib fracture": ("Fracture",),
+    "round atelectasis": ("Atelectasis",),
+    "segmental atelectasis": ("Atelectasis",),
+    "total atelectasis": ("Atelectasis",),
+    "vertebral fracture": ("Fracture",),
+}
+"""The known findings that a narrower name of PadChest's tree is a kind of: a film names the narrowest that it has, so
+that without this a film of 'laminar atelectasis' would count as one without Atelectasis (the tree: from public code)."""
+
 MESH = {
     "normal": (NO_FINDING,),
     "Airspace Disease": ("Lung Opacity",),

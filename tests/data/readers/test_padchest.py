@@ -14,7 +14,7 @@ from tests.data.readers.hostile import Rows
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.readers import DEFAULTS, ReadOptions
 from umcl_bench.data.readers.padchest import MAX_CELL, READER
-from umcl_bench.data.vocabulary import PADCHEST
+from umcl_bench.data.vocabulary import PADCHEST, PADCHEST_KINDS
 from umcl_bench.errors import DataError
 
 NAME = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
@@ -114,4 +114,17 @@ def test_any_cell_of_labels_is_labels_or_one_error(tmp_path_factory: pytest.Temp
 @given(st.lists(st.sampled_from(sorted(PADCHEST)), unique=True, min_size=1))
 def test_the_names_of_the_table_come_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     root = hostile.write(tmp_path_factory.mktemp("padchest"), {NAME: [[*HEADER], row(1, repr(names))]})
-    assert named(READER.read(root, DEFAULTS), 0) == {PADCHEST[name] for name in names}
+    kinds = {finding for name in names for finding in PADCHEST_KINDS.get(name, ())}
+    assert named(READER.read(root, DEFAULTS), 0) == {PADCHEST[name] for name in names} | kinds
+
+
+def test_a_narrower_name_is_not_taken_for_the_findings_absence(tmp_path: Path) -> None:
+    rows = [row(1, "['laminar atelectasis']"), row(2, "['rib fracture']"), row(3, "['hydropneumothorax', 'nodule']")]
+    corpus = READER.read(hostile.write(tmp_path, {NAME: [[*HEADER], *rows, row(4, "['fracture']")]}), DEFAULTS)
+    assert [named(corpus, at) for at in range(3)] == [
+        {"laminar atelectasis", "Atelectasis"},
+        {"rib fracture", "Fracture"},
+        {"hydropneumothorax", "Pleural Effusion", "Pneumothorax", "Nodule"},
+    ]
+    assert corpus.labels[:, corpus.classes.index("Fracture")].tolist() == [0, 1, 0, 1]
+    assert {name for names in PADCHEST_KINDS.values() for name in names} <= set(PADCHEST.values())

@@ -20,7 +20,7 @@ from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, no_prior, read_rows
 from umcl_bench.data.tables import Table, find_table
-from umcl_bench.data.vocabulary import PADCHEST, ordered
+from umcl_bench.data.vocabulary import PADCHEST, PADCHEST_KINDS, ordered
 from umcl_bench.errors import DataError
 
 TABLES = ("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", "PADCHEST_chest_x_ray_images_labels_160K.csv")
@@ -52,7 +52,7 @@ def read(root: Path, options: ReadOptions) -> Corpus:
     """The corpus: one row a film, in the table's order."""
     table = _read_table(root)
     named = _all_labels(table)
-    classes = ordered({PADCHEST.get(name, name) for names in named for name in names if name not in NO_FINDINGS})
+    classes = ordered({finding for names in named for name in names for finding in _findings(name)})
     splits, notes = _splits(table, named)
     policy = options.policy(READER.policy)
     expectations = (
@@ -127,8 +127,13 @@ def _stated(named: Sequence[tuple[str, ...]], classes: Sequence[str]) -> Labels:
     place = {name: at for at, name in enumerate(classes)}
     for row, names in enumerate(named):
         if EXCLUDE not in names:
-            stated[row, [place[PADCHEST.get(name, name)] for name in names if name not in NO_FINDINGS]] = 1
+            stated[row, [place[finding] for name in names for finding in _findings(name)]] = 1
     return stated
+
+
+def _findings(name: str) -> tuple[str, ...]:
+    """What an entry of Labels says is there: the finding, and those that it is a kind of."""
+    return () if name in NO_FINDINGS else (PADCHEST.get(name, name), *PADCHEST_KINDS.get(name, ()))
 
 
 def _splits(table: Table, named: Sequence[tuple[str, ...]]) -> tuple[list[str], tuple[str, ...]]:
