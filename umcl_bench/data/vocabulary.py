@@ -211,7 +211,7 @@ PADCHEST_KINDS = {
     "vertebral fracture": ("Fracture",),
 }
 """The known findings that a narrower name of PadChest's tree is a kind of: a film names the narrowest that it has, so
-that without this a film of 'laminar atelectasis' would count as one without Atelectasis (the tree: from public code)."""
+that without this a film of 'laminar atelectasis' would count as one without Atelectasis (tree: public code)."""
 
 MESH = {
     "normal": (NO_FINDING,),
