@@ -174,6 +174,8 @@ def test_official_parts_are_the_folders() -> None:
 def test_mimic_follows_the_same_rule_over_all_films() -> None:
     corpus = chexpert_like()
     mimic = corpus_of("mimic-cxr", [str(i) for i in corpus.ids[:9_000]], corpus.stated[:9_000], CHEXPERT)
-    applied = apply_split(mimic, "mimic-5x200@medclip")
+    with pytest.raises(DataError, match=r"labels of negbio; mimic-cxr was read with those of chexpert"):
+        apply_split(dataclasses.replace(mimic, facts={"labeler": "chexpert"}), "mimic-5x200@medclip")
+    applied = apply_split(dataclasses.replace(mimic, facts={"labeler": "negbio"}), "mimic-5x200@medclip")
     assert set(part(applied, "test")) == set(part(apply_split(corpus, "chexpert-5x200@medclip"), "test"))
     assert len(part(applied, "train")) == 8_000

@@ -7,9 +7,16 @@ import numpy as np
 from umcl_bench.data.corpus import Corpus, Strings
 from umcl_bench.data.splits.base import Lists, NamedSplit, PartFacts, place
 from umcl_bench.data.splits.chexpert import medclip_draw
+from umcl_bench.errors import DataError
 
 
 def _medclip(corpus: Corpus, lists: Lists) -> Strings:
+    labeler = corpus.facts.get("labeler")
+    if labeler != "negbio":
+        raise DataError(
+            f"{lists.split} is drawn by the labels of negbio; {corpus.source} was read with those of "
+            f"{labeler or 'nobody'}. Use a copy of the release's tables without mimic-cxr-2.0.0-chexpert.csv"
+        )
     rows = np.arange(len(corpus))
     test, _ = medclip_draw(corpus, rows, lists.split)
     return place(len(corpus), train=np.setdiff1d(rows, test), test=test)
