@@ -219,6 +219,16 @@ def test_a_named_split_is_used_in_training_and_test(quick: Quick, rsna: Path, tm
     assert "DIFFERS" in out
 
 
+def test_a_split_of_a_release_is_not_replaced_by_ones_own(quick: Quick, folder: Path) -> None:  # noqa: F811
+    for data, whose in (
+        (["--data", str(folder)], "which has a metadata.csv, has its own"),
+        ([], "the phantom has its own"),
+    ):
+        code, _, err = quick("run", "--model", "random", "--task", "zeroshot", "--split", "rsna@gloria", *data)
+        assert code == 2
+        assert whose in err
+
+
 def test_a_split_that_does_not_fit_is_refused(quick: Quick, rsna: Path) -> None:  # noqa: F811
     code, _, err = quick(*run_line(rsna, "--split", "rsna@glorai"))
     assert code == 2

@@ -155,6 +155,11 @@ def _plan(request: Request, store: Store) -> _Plan:
     dataset = request.split or task.dataset
     if request.split and task.dataset and not same_dataset(request.split, task.dataset):
         raise UsageError(f"--split {request.split}: task {task.name} is of {task.dataset}")
+    if request.split and (source.own or source.given is None):
+        whose = "the phantom" if source.given is None else f"--data {source.given}, which has a metadata.csv,"
+        raise UsageError(
+            f"--split {request.split} is a split of an official release; {whose} has its own: leave it out"
+        )
     source = source.with_split(dataset) if "@" in dataset else source
     training, corpus = source.training(), source.dataset(dataset)
     plan = _Plan(recipe, task, source, training, corpus, request.device, request.skip_unreadable)
