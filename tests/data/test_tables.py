@@ -16,7 +16,8 @@ from umcl_bench.data import tables
 from umcl_bench.data.tables import Table, find_table, header_of, read_table
 from umcl_bench.errors import DataError
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+# no lone CR: csv.writer of Python 3.11 writes it without quotes, and then it ends a line
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 NAMES = st.lists(
     TEXT.map(str.strip).filter(lambda name: name and not name.startswith("\ufeff")),
     min_size=1,
