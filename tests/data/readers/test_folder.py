@@ -204,6 +204,40 @@ def test_what_a_person_should_know_is_said(folder: Path) -> None:
     assert "2 rows name No Finding beside a finding; first: row 1" in notes
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("patient_id", "nan", r"row 1: patient_id is 'nan'; leave a cell empty"),
+        ("labels", "NaN", r"row 1: labels is 'NaN'; leave a cell empty"),
+        ("report", "None", r"row 1: report is 'None'; leave a cell empty"),
+        ("labels", "Edema|Pleural Effusion", r"row 1: labels has 'Edema\|Pleural Effusion'; .* separated by ';'"),
+        ("labels", "Edema, Pneumonia?", r"row 1: labels has 'Edema, Pneumonia'; .* separated by ';'"),
+        ("labels", "Edema;1.0", r"row 1: labels has '1\.0'; the column holds the names of findings"),
+    ],
+)
+def test_cells_that_would_be_taken_for_something_else(folder: Path, column: str, cell: str, message: str) -> None:
+    rows = read_table(folder)
+    rows[0][column] = cell
+    write_table(folder, rows)
+    with pytest.raises(DataError, match=message):
+        read_folder(folder)
+
+
+def test_names_with_a_comma_that_are_no_list_of_findings_are_kept(folder: Path) -> None:
+    rows = read_table(folder)
+    rows[0]["labels"] = "Pneumonia, viral;Mass 3"
+    write_table(folder, rows)
+    assert {"Pneumonia, viral", "Mass 3"} <= set(read_folder(folder).classes)
+
+
+def test_columns_that_look_as_if_they_were_meant_are_told(folder: Path) -> None:
+    rows = [{**row, "reprot": row["report"], "Edema": "1", "licence": "CC0"} for row in read_table(folder)]
+    write_table(folder, [{k: v for k, v in row.items() if k != "report"} for row in rows])
+    assert read_folder(folder).notes == (
+        "columns that are not read: 'reprot' (is it 'report'?), 'Edema' (findings are named in the column 'labels')",
+    )
+
+
 def test_a_folder_that_is_no_source_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
     with pytest.raises(UsageError, match=r"looked for metadata\.csv .* found readme\.txt"):

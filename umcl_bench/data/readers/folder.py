@@ -7,6 +7,8 @@ has its report alone. `sex`, `age` and `site` are kept for subgroups. An optiona
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -26,6 +28,7 @@ SETTINGS = "source.toml"
 REQUIRED = ("image", "patient_id", "split")
 ATTRIBUTES = ("sex", "age", "site")
 COLUMNS = (*REQUIRED, "mask", "report", "labels", "view", *ATTRIBUTES)
+NOTHING = frozenset({"nan", "none", "null"})  # how programs write an empty cell; 'NA' may be someone's name
 FRONTAL = frozenset({"pa", "ap", "ap supine", "frontal", ""})
 
 
@@ -46,6 +49,7 @@ def read_folder(root: Path, options: ReadOptions = DEFAULTS, *, find_files: bool
     policy = options.policy(LabelPolicy(unnamed="negative" if settings.exhaustive else "unknown"))
     table = _read_table(root / TABLE)
     _check_rows(root, table, find_files)
+    _check_labels(table)
     names, unknown = _label_names(table["labels"])
     classes = ordered({name.rstrip("?") for row in names for name in row})
     masks = table["mask"]
@@ -113,8 +117,12 @@ def _read_table(path: Path) -> Table:
         raise DataError(f"{path} lacks the column labels or report; found: {', '.join(table.columns)}")
     if not len(table):
         raise DataError(f"{path} has a header and no rows")
+    for name in ("patient_id", "labels", "report"):
+        for row, cell in enumerate(table.columns.get(name, ()), start=1):
+            if cell.casefold() in NOTHING:
+                raise DataError(f"{path}, row {row}: {name} is {cell!r}; leave a cell empty where nothing is known")
     empty = [""] * len(table)
-    return Table(path, {name: table.columns.get(name, empty) for name in COLUMNS}, table.lines)
+    return Table(path, {**dict.fromkeys(COLUMNS, empty), **table.columns}, table.lines)
 
 
 def _check_rows(root: Path, table: Table, find_files: bool) -> None:
@@ -134,6 +142,17 @@ def _check_rows(root: Path, table: Table, find_files: bool) -> None:
             seen.add(plain)
 
 
+def _check_labels(table: Table) -> None:
+    """Raises DataError where labels are numbers, or known findings with something else than ';' between them."""
+    for row, cell in enumerate(table["labels"], start=1):
+        for label in filter(None, (part.strip(" ?") for part in cell.split(";"))):
+            parts = [part.strip(" ?") for part in re.split(r"[,|]", label)]
+            several = len(parts) > 1 and not canonical(label).known and all(canonical(p).known for p in parts)
+            if several or re.fullmatch(r"[-+.\d]+", label):
+                what = "findings are separated by ';'" if several else "the column holds the names of findings"
+                raise DataError(f"{table.path}, row {row}: labels has {label!r}; {what}, as in 'Edema;Cardiomegaly?'")
+
+
 def _label_names(column: list[str]) -> tuple[list[tuple[str, ...]], dict[str, int]]:
     """Each row's findings in our vocabulary, and how often each unknown name occurs."""
     unknown: dict[str, int] = {}
@@ -151,8 +170,22 @@ def _label_names(column: list[str]) -> tuple[list[tuple[str, ...]], dict[str, in
     return names, unknown
 
 
+def _unread(table: Table) -> list[str]:
+    """Columns that are not read and look as if they were meant to be."""
+    absent = [name for name in COLUMNS if not any(table[name])]
+    found = []
+    for name in [name for name in table.columns if name not in COLUMNS]:
+        near = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=0.75)
+        if near:
+            found.append(f"{name!r} (is it {near[0]!r}?)")
+        elif canonical(name).known:
+            found.append(f"{name!r} (findings are named in the column 'labels')")
+    return found
+
+
 def _notes(table: Table, names: list[tuple[str, ...]], unknown: dict[str, int]) -> tuple[str, ...]:
-    notes = []
+    unread = _unread(table)
+    notes = [f"columns that are not read: {', '.join(unread)}"] if unread else []
     if unknown:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         notes.append(f"findings outside the known vocabulary, kept as they are: {listed}")
