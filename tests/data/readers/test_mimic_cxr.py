@@ -95,6 +95,14 @@ def test_a_film_has_the_labels_and_the_report_of_its_study(root: Path) -> None:
     assert "1 films have views that count as frontal: LAO" in corpus.notes
 
 
+def test_films_whose_view_is_blank_are_told(tmp_path: Path) -> None:
+    at = META[0].index("ViewPosition")
+    blank = [META[0], *([*cells[:at], "", *cells[at + 1 :]] for cells in META[1:3]), *META[3:]]
+    corpus = READER.read(hostile.write(tmp_path, FILES | {METADATA: blank}), DEFAULTS)
+    assert list(corpus.views[:2]) == ["", ""]
+    assert f"2 films have no view in {METADATA} and count as frontal" in corpus.notes
+
+
 @pytest.mark.parametrize(
     ("section", "texts"),
     [

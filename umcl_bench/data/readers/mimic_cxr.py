@@ -126,6 +126,9 @@ def _views(root: Path, films: list[str]) -> tuple[list[str], tuple[str, ...]]:
     views = [LATERALS.get(view := position.get(film, ""), view) for film in films]
     other = [view for view in views if view not in KNOWN_VIEWS]
     notes = [f"{lacking} films are not in {path.name}: their view is not known"] if lacking else []
+    blank = sum(position.get(film) == "" for film in films)
+    if blank:
+        notes.append(f"{blank} films have no view in {path.name} and count as frontal")
     if other:
         notes.append(f"{len(other)} films have views that count as frontal: {', '.join(sorted(set(other)))}")
     return views, tuple(notes)
