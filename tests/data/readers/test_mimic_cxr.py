@@ -98,8 +98,8 @@ def test_a_film_has_the_labels_and_the_report_of_its_study(root: Path) -> None:
 def test_films_whose_view_is_blank_are_told(tmp_path: Path) -> None:
     at = META[0].index("ViewPosition")
     blank = [META[0], *([*cells[:at], "", *cells[at + 1 :]] for cells in META[1:3]), *META[3:]]
-    corpus = READER.read(hostile.write(tmp_path, FILES | {METADATA: blank}), DEFAULTS)
-    assert list(corpus.views[:2]) == ["", ""]
+    corpus = READER.read(hostile.write(tmp_path, {**FILES, METADATA: blank}), DEFAULTS)
+    assert list(corpus.views) == ["", "L", "AP", ""]
     assert f"2 films have no view in {METADATA} and count as frontal" in corpus.notes
 
 
