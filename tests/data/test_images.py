@@ -207,6 +207,24 @@ def test_paths_stay_in_their_root(tmp_path: Path) -> None:
         safe_path(root, "sub", "row 1")
 
 
+def test_a_path_of_windows_is_no_file_here_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    film(tmp_path / "films", noise())
+    with pytest.raises(DataError, match=r"does not exist in .*; write '/' between folders"):
+        safe_path(tmp_path, "films\\a.png", "row 1")
+    film(tmp_path, noise(), "odd\\name.png")
+    assert safe_path(tmp_path, "odd\\name.png", "row 1").is_file()
+
+
+def test_what_the_system_refuses_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"^row 1: .*a\.png can't be read: Permission denied$"):
+        read_film(tmp_path / "a.png", "row 1", 32)
+
+
 def test_a_root_that_is_a_link_is_fine(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     film(tmp_path / "real", noise())

@@ -76,12 +76,13 @@ def safe_path(root: Path, relative: str, where: str) -> Path:
         raise DataError(f"{where}: the path {relative!r} is not inside {root}; use a path relative to that folder")
     path = os.path.join(root, relative)
     try:
-        status = _status(str(root), parts)
+        status = _status(str(root), relative.split("/"))
         if linked := status is None:
             path = os.path.realpath(path, strict=True)
             status = os.stat(path)
     except (OSError, ValueError):
-        raise DataError(f"{where}: the file {relative!r} does not exist in {root}") from None
+        hint = "; write '/' between folders, not '\\'" if "\\" in relative else ""
+        raise DataError(f"{where}: the file {relative!r} does not exist in {root}{hint}") from None
     if linked and not Path(path).is_relative_to(root.resolve()):
         raise DataError(f"{where}: {relative!r} is a link to {path}, outside {root}; copy the file into the folder")
     if not stat.S_ISREG(status.st_mode):
@@ -157,6 +158,8 @@ def read_film(
     except Image.DecompressionBombError:  # from the header, before decoding
         raise DataError(f"{where}: {path} says that it has more than {MAX_PIXELS:,} pixels; refused") from None
     except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:  # from the system, not from a decoder
+            raise DataError(f"{where}: {path} can't be read: {error.strerror}") from None
         raise DataError(f"{where}: {path} can't be decoded ({error}); it may be cut short or damaged") from None
 
 
