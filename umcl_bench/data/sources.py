@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from umcl_bench.data.corpus import Corpus, join
-from umcl_bench.data.readers import DEFAULTS, ReadOptions, get_reader, list_readers, recognise
+from umcl_bench.data.readers import DEFAULTS, ReadOptions, get_reader, list_readers, recognise, seen_in
 from umcl_bench.errors import UsageError, unknown_name
 
 PHANTOM = "phantom"
@@ -208,10 +208,9 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
         )
     found = recognise(root)
     if not found:
-        seen = ", ".join(sorted(p.name for p in root.iterdir())[:8]) or "nothing"
         raise UsageError(
             f"--data {given} is not a source: looked for {TABLE} (columns image, patient_id, split, and labels or "
-            f"report) and for the official releases of {', '.join(list_readers())}; found {seen}"
+            f"report) and for the official releases of {', '.join(list_readers())}; found {seen_in(root)}"
         )
     openers = {f.reader.name: functools.partial(f.reader.read, f.root, options) for f in found}
     return Source(given, openers, {f.reader.name: f.root for f in found}, options=chosen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,7 +22,7 @@ from umcl_bench.data.check.texts import check_texts
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
 from umcl_bench.data.images import FilePixels
 from umcl_bench.data.policies import LabelPolicy
-from umcl_bench.data.readers import DEFAULTS, ReadOptions, list_readers, recognise
+from umcl_bench.data.readers import DEFAULTS, ReadOptions, list_readers, recognise, seen_in
 from umcl_bench.data.readers.folder import TABLE, read_folder
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.progress import Reporter
@@ -112,12 +111,8 @@ def _recognised(
 
 
 def _nothing(folder: Path) -> Finding:
-    try:
-        seen = ", ".join(sorted(os.listdir(folder))[:8]) or "nothing"
-    except OSError as error:
-        seen = f"nothing ({error.strerror})"
     message = f"no data source: looked for {TABLE} and for the releases of {', '.join(list_readers())}"
-    return Finding("error", "nothing-recognised", message, 1, (f"found {seen}",))
+    return Finding("error", "nothing-recognised", message, 1, (f"found {seen_in(folder)}",))
 
 
 _BARE = "images without a table"
