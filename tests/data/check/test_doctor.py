@@ -255,6 +255,36 @@ def test_a_reader_that_fails_and_a_closed_folder_are_findings(
     assert by_code["folder-closed"].examples == ("masks (Permission denied)",)
 
 
+def test_what_a_run_would_miss_is_found(good: Path, tmp_path: Path) -> None:
+    rows = [{**row, "split": "train", "reprot": "x"} for row in read_table(good)]
+    write_table(good, [{k: v for k, v in row.items() if k != "report"} for row in rows])
+    report = seen(good, tmp_path)
+    assert codes(report) == {"test-none", "column-unread"}
+    texts = [{**row, "image": "", "mask": "", "report": f"row {i} of text"} for i, row in enumerate(rows)]
+    write_table(good, [{k: v for k, v in row.items() if k not in ("labels", "reprot", "age")} for row in texts])
+    assert {"films-none", "test-none"} <= codes(seen(good, tmp_path))
+
+
+def test_a_release_without_a_split_says_which_there_are_and_what_its_reader_says(tmp_path: Path) -> None:
+    root = tmp_path / "siim"
+    root.mkdir()
+    (root / "train-rle.csv").write_text("ImageId,EncodedPixels\n1.2,-1\n")
+    found = {f.code: f for f in seen(root, tmp_path).findings}
+    assert "siim@image" in found["test-none"].examples[0]
+    assert not any("published" in text for text in found["reader-remark"].examples)
+
+
+def test_a_table_that_may_not_be_opened_is_no_fault_of_the_reader(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "metadata.csv")
+
+    monkeypatch.setattr(doctor, "read_folder", refuse)
+    found = {f.code: f for f in seen(good, tmp_path).findings}
+    assert found["table-broken"].examples == ("metadata.csv: Permission denied",)
+
+
 def test_quick_looks_at_a_sample_and_says_so(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,6 +84,9 @@ def _open(folder: Path, walked: Walked, options: ReadOptions) -> tuple[list[_Cas
             cases.append(_case(what, root, read(), walked))
         except BenchError as error:
             findings.append(Finding("error", "table-broken", f"{what}: a table can't be used", 1, (str(error),)))
+        except OSError as error:
+            text = f"{error.filename}: {error.strerror}"
+            findings.append(Finding("error", "table-broken", f"{what}: a file can't be opened", 1, (text,)))
         except Exception as error:  # a table that a reader did not foresee: still a finding, and ours to mend
             text = f"{type(error).__name__}: {error}"
             findings.append(Finding("error", "reader-failed", f"{what}: the reader itself failed", 1, (text,)))
@@ -99,9 +102,7 @@ def _recognised(
     folder: Path, options: ReadOptions
 ) -> tuple[list[tuple[str, Path, Callable[[], Corpus]]], list[Finding]]:
     if (folder / TABLE).is_file():
-        return [
-            (f"a folder with a {TABLE}", folder, functools.partial(read_folder, folder, options, find_files=False))
-        ], []
+        return [(_OWN, folder, functools.partial(read_folder, folder, options, find_files=False))], []
     try:
         found = recognise(folder)
     except (BenchError, OSError) as error:
@@ -115,6 +116,7 @@ def _nothing(folder: Path) -> Finding:
     return Finding("error", "nothing-recognised", message, 1, (f"found {seen_in(folder)}",))
 
 
+_OWN = f"a folder with a {TABLE}"
 _BARE = "images without a table"
 
 
@@ -171,7 +173,7 @@ def _look_at(
     findings = check_present(case.films, walked, "film") if case.films else []
     more: dict[str, Any] = {}
     if case.what != _BARE:
-        findings += check_rows(corpus)
+        findings += check_rows(corpus, release=case.what != _OWN)
         found, more = check_texts(corpus)
         findings += found
     rows = _some(np.flatnonzero(case.present), QUICK_FILMS if quick else len(corpus))

@@ -10,6 +10,8 @@ import numpy as np
 
 from umcl_bench.data.check.report import Finding, listed
 from umcl_bench.data.corpus import LATERAL, SPLITS, Corpus
+from umcl_bench.data.readers.common import counts_note
+from umcl_bench.data.splits import list_splits
 from umcl_bench.data.vocabulary import KNOWN, NO_FINDING, NO_PATHOLOGY
 
 _VIEWS = LATERAL | {"pa", "ap", "ap supine", "frontal", ""}
@@ -18,9 +20,39 @@ _MOST_OF_FIVE = 0.1
 _OLDEST = 120
 
 
-def check_rows(corpus: Corpus) -> list[Finding]:
-    """All findings about patients, splits, labels, views and ages."""
-    return [*_expected(corpus), *_patients(corpus), *_labels(corpus), *_classes(corpus), *_views_and_ages(corpus)]
+def check_rows(corpus: Corpus, *, release: bool = False) -> list[Finding]:
+    """All findings about patients, splits, labels, views and ages; of an official `release`, what its reader says."""
+    return [
+        *_expected(corpus),
+        *(_remarks(corpus) if release else _unread(corpus)),
+        *_lacking(corpus, list_splits(corpus.dataset) if release else []),
+        *_patients(corpus),
+        *_labels(corpus),
+        *_classes(corpus),
+        *_views_and_ages(corpus),
+    ]
+
+
+def _remarks(corpus: Corpus) -> list[Finding]:
+    notes = [note for note in corpus.notes if note not in counts_note(corpus.expectations)]
+    return listed("note", "reader-remark", "remarks of the reader, which every run repeats", notes)
+
+
+def _unread(corpus: Corpus) -> list[Finding]:
+    columns = corpus.facts.get("columns_not_read", ())
+    return listed("warning", "column-unread", "columns that are not read and look as if they were meant", columns)
+
+
+def _lacking(corpus: Corpus, named: list[str]) -> list[Finding]:
+    """Whether there are films, and rows of the splits that runs need; `named` are splits that may be chosen."""
+    films = corpus.has_image is None or corpus.has_image.any()
+    where = corpus.dataset + (f" (--split can be {', '.join(named)})" if named else "")
+    train, test = ((corpus.splits == split).any() for split in ("train", "test"))
+    return [
+        *listed("warning", "films-none", "datasets without a film", [] if films else [corpus.dataset]),
+        *listed("warning", "test-none", "datasets without a test row", [] if test else [where]),
+        *listed("note", "train-none", "datasets without a training row", [] if train else [where]),
+    ]
 
 
 def _expected(corpus: Corpus) -> list[Finding]:

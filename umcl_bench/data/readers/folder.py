@@ -50,6 +50,7 @@ def read_folder(root: Path, options: ReadOptions = DEFAULTS, *, find_files: bool
     table = _read_table(root / TABLE)
     _check_rows(root, table, find_files)
     _check_labels(table)
+    unread = _unread(table)
     names, unknown = _label_names(table["labels"])
     classes = ordered({name.rstrip("?") for row in names for name in row})
     masks = table["mask"]
@@ -71,8 +72,8 @@ def read_folder(root: Path, options: ReadOptions = DEFAULTS, *, find_files: bool
         has_mask=np.array([bool(m) for m in masks]),
         has_image=None if all(table["image"]) else np.array([bool(i) for i in table["image"]]),
         attributes={name: table.array(name) for name in ATTRIBUTES if any(table[name])},
-        facts={"label_policy": policy.describe()},
-        notes=_notes(table, names, unknown),
+        facts={"label_policy": policy.describe(), **({"columns_not_read": unread} if unread else {})},
+        notes=_notes(table, unread, names, unknown),
     )
 
 
@@ -183,8 +184,7 @@ def _unread(table: Table) -> list[str]:
     return found
 
 
-def _notes(table: Table, names: list[tuple[str, ...]], unknown: dict[str, int]) -> tuple[str, ...]:
-    unread = _unread(table)
+def _notes(table: Table, unread: list[str], names: list[tuple[str, ...]], unknown: dict[str, int]) -> tuple[str, ...]:
     notes = [f"columns that are not read: {', '.join(unread)}"] if unread else []
     if unknown:
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
