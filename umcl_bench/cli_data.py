@@ -31,6 +31,8 @@ def preview(
     from umcl_bench.data.sources import open_source
 
     opt.check_output(output)
+    if output.suffix.casefold() != ".png":
+        raise UsageError(f"--output {output}: the sheet is a PNG; give its name the end .png")
     corpora = [open_source(data, dials=opt.parse_dials(dial)).corpus]
     corpora += [open_source(beside).corpus] if beside else []
     for note in (note for corpus in corpora for note in corpus.notes):
@@ -41,7 +43,7 @@ def preview(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder with official releases, a metadata.csv, or films alone.")],
+    folder: Annotated[str, typer.Argument(help="A folder with official releases, a metadata.csv, or films alone.")],
     quick: Annotated[bool, typer.Option("--quick", help="Open a sample of the films only.")] = False,
     as_json: opt.Json = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
@@ -59,10 +61,16 @@ def check(
     from umcl_bench.progress import Reporter
 
     if output is not None:
+    if not folder:
+        raise UsageError("the folder's name is empty; '.' is the one that you are in")
         opt.check_output(output)
     options = opt.read_options(unnamed, uncertain, section, votes)
     report = look_over(
-        folder, options=options, quick=quick, reporter=Reporter(quiet=quiet), workers=workers or os.cpu_count() or 1
+        Path(folder),
+        options=options,
+        quick=quick,
+        reporter=Reporter(quiet=quiet),
+        workers=workers or os.cpu_count() or 1,
     )
     text = json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else report.to_text()
     if output is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 def parse_dials(given: list[str] | None) -> dict[str, float]:
     """'name=number' items as a dictionary."""
-    return dict(_number(item, "--dial", "similarity=0.9") for item in given or [])
+    return _numbers(given or [], "--dial", "similarity=0.9")
 
 
 def parse_sampling(mix: str, balanced: bool) -> Sampling | None:
@@ -55,19 +57,24 @@ def parse_sampling(mix: str, balanced: bool) -> Sampling | None:
 
     if not mix and not balanced:
         return None
-    items = [_number(item, "--mix", "image-text=1,image-label=3") for item in mix.split(",")] if mix else []
+    weights = _numbers(mix.split(",") if mix else [], "--mix", "image-text=1,image-label=3")
     try:
-        return Sampling(ratio=tuple(items), balanced=balanced)  # type: ignore[arg-type]  # it checks the names
+        return Sampling(ratio=tuple(weights.items()), balanced=balanced)  # type: ignore[arg-type]  # it checks the names
     except ValueError as error:
         raise UsageError(f"--mix {mix!r}: {error}") from None
 
 
-def _number(item: str, option: str, example: str) -> tuple[str, float]:
-    name, _, value = item.partition("=")
-    try:
-        return name.strip(), float(value)
-    except ValueError:
-        raise UsageError(f"{option} {item!r}: write name=number, as in {example}") from None
+def _numbers(items: Iterable[str], option: str, example: str) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for item in items:
+        name, _, value = (part.strip() for part in item.partition("="))
+        if name in numbers:
+            raise UsageError(f"{option}: {name} is given twice; once is enough")
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            raise UsageError(f"{option} {item!r}: write name=number, as in {example}") from None
+    return numbers
 
 
 def read_options(unnamed: str, uncertain: str, section: str, votes: str) -> ReadOptions:
@@ -89,8 +96,11 @@ def read_options(unnamed: str, uncertain: str, section: str, votes: str) -> Read
 
 
 def names(given: str) -> tuple[str, ...]:
-    """'a, b' as ('a', 'b')."""
-    return tuple(name.strip() for name in given.split(",") if name.strip())
+    """'a, b' as ('a', 'b'). Raises UsageError where there are commas and no name."""
+    found = tuple(name.strip() for name in given.split(",") if name.strip())
+    if given and not found:
+        raise UsageError(f"{given!r} holds no name; write names with commas between them")
+    return found
 
 
 def check_output(path: Path) -> None:
@@ -101,6 +111,8 @@ def check_output(path: Path) -> None:
         raise UsageError(f"--output {path} is a folder; name a file in it")
 
 
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"--output {path}: nothing may be written in {path.parent}")
 def write_whole(path: Path, text: str) -> None:
     """Writes a file that is there whole or not at all."""
     part = path.with_name(f".{path.name}.part")

@@ -202,6 +202,8 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
         return Source(
             given,
             {name: lambda: read_folder(root, options, find_files=find_files)},
+    if root.is_file():
+        raise UsageError(f"--data {given} is a file; name the folder that holds it")
             {name: root},
             own=True,
             options=chosen,

@@ -57,6 +57,8 @@ def check(
     Raises UsageError where there is no such folder, and nothing else for what is in it: that is a finding. Progress,
     and what it will take, go to `reporter`. Films are decoded into `cache` (where runs keep theirs).
     """
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name the folder that holds it")
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
     reporter = reporter or Reporter(quiet=True)
