@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from umcl_bench.data.corpus import Corpus, Rows
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,15 +62,23 @@ def _choose(corpus: Corpus, count: int, seed: int) -> Rows:
 
 
 def _draw_film(axes: Axes, corpus: Corpus, row: int) -> None:
+    try:
+        _draw_pixels(axes, corpus, row)
+    except DataError as error:  # a look at the others is what the user came for
+        words = textwrap.fill(str(error), 40, max_lines=10)
+        axes.text(0.02, 0.98, words, fontsize=6.5, va="top", color="red", parse_math=False, transform=axes.transAxes)
+    axes.set_axis_off()
+    name = Path(str(corpus.ids[row])).name
+    short = name if len(name) <= 26 else f"{name[:8]}…{name[-17:]}"
+    axes.set_title(f"{short} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}", fontsize=6.5, pad=2)
+
+
+def _draw_pixels(axes: Axes, corpus: Corpus, row: int) -> None:
     axes.imshow(corpus.pixels.read(row, _PIXELS), cmap="gray", vmin=0, vmax=255)
     if corpus.masks is not None and corpus.has_mask is not None and corpus.has_mask[row]:
         mask = corpus.masks.read(row, _PIXELS) > 0
         if mask.any() and not mask.all():
             axes.contour(mask, levels=[0.5], colors="red", linewidths=0.8)
-    axes.set_axis_off()
-    name = Path(str(corpus.ids[row])).name
-    short = name if len(name) <= 26 else f"{name[:8]}…{name[-17:]}"
-    axes.set_title(f"{short} · {corpus.splits[row]} · {corpus.views[row] or 'view ?'}", fontsize=6.5, pad=2)
 
 
 def _caption(corpus: Corpus, row: int) -> str:
