@@ -255,6 +255,16 @@ def test_a_reader_that_fails_and_a_closed_folder_are_findings(
     assert by_code["folder-closed"].examples == ("masks (Permission denied)",)
 
 
+def test_json_names_all_of_what_the_table_shows_three(good: Path, tmp_path: Path) -> None:
+    shutil.rmtree(good / "images")
+    report = seen(good, tmp_path)
+    (missing,) = (f for f in report.to_json()["findings"] if f["code"] == "film-missing")
+    assert len(missing["examples"]) == missing["count"] == ROWS
+    text = "".join(report.to_text().split())
+    assert "images/02.png" in text
+    assert "images/03.png" not in text
+
+
 def test_what_a_run_would_miss_is_found(good: Path, tmp_path: Path) -> None:
     rows = [{**row, "split": "train", "reprot": "x"} for row in read_table(good)]
     write_table(good, [{k: v for k, v in row.items() if k != "report"} for row in rows])

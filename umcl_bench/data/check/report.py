@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
-SHOWN = 10
+SHOWN = 1000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of thing that was found: `count` times, with up to ten examples.
+    """One kind of thing that was found: `count` times, with up to a thousand examples in JSON, three in the table.
 
     An 'error' makes a run fail or its figures wrong; a 'warning' should be looked at; a 'note' is worth knowing.
     `code` is stable; `message` says what is counted. `dataset` is '' for what is about the whole folder.
