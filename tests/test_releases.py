@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from PIL import Image
 
 from tests.data.test_dicom import write as write_dicom
 from tests.test_cli import quick  # noqa: F401  (a fixture)
-from umcl_bench.data import images
+from umcl_bench import bench
+from umcl_bench.data import images, sources
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.vocabulary import CHEXPERT
 from umcl_bench.errors import DataError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Record, Store
+from umcl_bench.request import Request
 
 Quick = Callable[..., tuple[int, str, str]]
 
@@ -110,6 +113,28 @@ def test_one_release_is_chosen_to_learn_from(quick: Quick, releases: Path, tmp_p
     code, _, err = quick(*run_line(releases, "--train-on", "mimic"))
     assert code == 2
     assert "Did you mean 'mimic-cxr'?" in err
+
+
+def test_the_labeler_of_mimic_is_chosen(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+    code, _, err = quick(*run_line(releases, "--labeler", "negbio"))
+    assert code == 1
+    assert "has no mimic-cxr-2.0.0-negbio.csv, the labels that --labeler negbio asks for" in err
+    tables = releases / "mimic-cxr-jpg"
+    shutil.copy(tables / "mimic-cxr-2.0.0-chexpert.csv", tables / "mimic-cxr-2.0.0-negbio.csv")
+    code, _, err = quick(*run_line(releases, "--labeler", "negbio", "--train-on", "mimic-cxr"))
+    assert code == 0, err
+    result = only_record(tmp_path).result
+    assert result["data"]["training"]["facts"]["labeler"] == "negbio"
+    assert "--labeler negbio" in result["command"]
+
+
+def test_a_split_with_laterals_is_scored_with_them(monkeypatch: pytest.MonkeyPatch, rsna: Path, tmp_path: Path) -> None:
+    """MedCLIP's draws have laterals, and tasks leave them out: the split decides."""
+    assert sources.views_of("chexpert-5x200@medclip") == sources.views_of("mimic-5x200@medclip") == "all"
+    for split, views in (("rsna@gloria", "frontal"), ("rsna@benchx", "all")):
+        monkeypatch.setattr(bench, "views_of", lambda name: "all" if "benchx" in name else "")
+        plan = bench._plan(Request("umcl", "zeroshot", data=str(rsna), split=split), Store(tmp_path))
+        assert plan.task.views == views
 
 
 def test_what_a_task_needs_and_the_folder_lacks(quick: Quick, releases: Path) -> None:  # noqa: F811

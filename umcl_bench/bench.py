@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from umcl_bench.data.corpus import Corpus, count_kinds
-from umcl_bench.data.sources import Source, open_source, same_dataset
+from umcl_bench.data.sources import Source, open_source, same_dataset, views_of
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.locks import held, machine_lock
 from umcl_bench.progress import Reporter
-from umcl_bench.records.remarks import unreadable_warnings, warnings_of
+from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_of
 from umcl_bench.records.store import Record, Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request, command, sampling_words
@@ -108,9 +108,8 @@ class _Plan:
             self.source.name,
         )
         chosen = [] if self.device == "auto" else [self.device]
-        chosen += (
-            ["skip unreadable"] if self.skip_unreadable else []
-        )  # a strict run must not find what had films left out
+        if self.skip_unreadable:  # a strict run must not find what had films left out
+            chosen.append("skip unreadable")
         key = digest(
             [to_dict(v, with_docs=False) for v in (self.recipe, self.task)]
             + [self.training.fingerprint, self.corpus.fingerprint, METHODS, to_dict(INTERVALS), *chosen]
@@ -160,7 +159,9 @@ def _plan(request: Request, store: Store) -> _Plan:
         raise UsageError(
             f"--split {request.split} is a split of an official release; {whose} has its own: leave it out"
         )
-    source = source.with_split(dataset) if "@" in dataset else source
+    if "@" in dataset and not source.own and source.given is not None:
+        source, views = source.with_split(dataset), views_of(dataset)
+        task = dataclasses.replace(task, views=views) if views else task
     training, corpus = source.training(), source.dataset(dataset)
     plan = _Plan(recipe, task, source, training, corpus, request.device, request.skip_unreadable)
     while request.again and store.find(plan.id) is not None:
@@ -208,6 +209,7 @@ class _Run:
         start = time.monotonic()
         leaks = self._leaks(train, test)
         self._clock("leak checks", start)
+        unreadable = left_out(train.unreadable, test.unreadable)
         result = {
             **self._about(train.corpus, test.corpus),
             "training": training,
@@ -220,10 +222,10 @@ class _Run:
                 "patients": len(set(outcome.scores.patient)),
             },
             "leaks": leaks.to_dict(),
-            "unreadable": {"training": train.unreadable, "task": test.unreadable},
+            "unreadable": unreadable,
             "warnings": warnings_of(metrics, plan.task.headline, training)
             + leaks.warnings()
-            + unreadable_warnings(train.unreadable, test.unreadable),
+            + unreadable_warnings(unreadable),
             "timings_s": self.timings,
         }
         return self.store.add(plan.id, result, outcome.scores)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from umcl_bench import cli_data
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, Stopped, unknown_name
+
+if TYPE_CHECKING:
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.store import Store
+    from umcl_bench.request import Request
 
 app = typer.Typer(
     name="umcl-bench",
@@ -45,6 +50,7 @@ def run(
     uncertain: opt.Uncertain = "",
     section: opt.Section = "findings+impression",
     votes: opt.Votes = "majority",
+    labeler: opt.Labeler = "",
     train_on: opt.TrainOn = "",
     split: Annotated[str, typer.Option(help="A named split, as in rsna@gloria: see `umcl-bench list splits`.")] = "",
     skip_unreadable: opt.SkipUnreadable = False,
@@ -62,9 +68,7 @@ def run(
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
     from umcl_bench.bench import describe_plan
-    from umcl_bench.bench import run as run_bench
     from umcl_bench.progress import Reporter
-    from umcl_bench.records.leaderboard import tables, to_terminal
     from umcl_bench.records.store import Store
     from umcl_bench.request import Request
 
@@ -75,7 +79,7 @@ def run(
         size=size,
         seed=seed,
         dials=opt.parse_dials(dial),
-        options=opt.read_options(unnamed, uncertain, section, votes),
+        options=opt.read_options(unnamed, uncertain, section, votes, labeler),
         train_on=opt.names(train_on),
         split=split,
         skip_unreadable=skip_unreadable,
@@ -88,9 +92,15 @@ def run(
     if plan:
         typer.echo(describe_plan(request, Store(store)))
         return
-    reporter = Reporter(quiet=quiet)
+    _run(request, Store(store), Reporter(quiet=quiet))
+
+
+def _run(request: Request, store: Store, reporter: Reporter) -> None:
+    from umcl_bench.bench import run as run_bench
+    from umcl_bench.records.leaderboard import tables, to_terminal
+
     try:
-        record = run_bench(request, Store(store), reporter)
+        record = run_bench(request, store, reporter)
     except KeyboardInterrupt:
         raise Stopped(
             "stopped; nothing half-written is left. The same command goes on from what is finished."

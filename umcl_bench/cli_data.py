@@ -51,6 +51,7 @@ def check(
     uncertain: opt.Uncertain = "",
     section: opt.Section = "findings+impression",
     votes: opt.Votes = "majority",
+    labeler: opt.Labeler = "",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -60,11 +61,11 @@ def check(
     from umcl_bench.data.check import check as look_over
     from umcl_bench.progress import Reporter
 
-    if output is not None:
     if not folder:
         raise UsageError("the folder's name is empty; '.' is the one that you are in")
+    if output is not None:
         opt.check_output(output)
-    options = opt.read_options(unnamed, uncertain, section, votes)
+    options = opt.read_options(unnamed, uncertain, section, votes, labeler)
     report = look_over(
         Path(folder),
         options=options,

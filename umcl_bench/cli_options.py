@@ -35,6 +35,7 @@ Section = Annotated[
     str, typer.Option(help="The text of a report: findings+impression, impression, findings, longest or report (all).")
 ]
 Votes = Annotated[str, typer.Option(help="Several readers of one film: majority or any.")]
+Labeler = Annotated[str, typer.Option(help="Whose labels of MIMIC-CXR: chexpert or negbio. [chexpert's, if there]")]
 TrainOn = Annotated[
     str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. [all that --data holds]")
 ]
@@ -77,7 +78,7 @@ def _numbers(items: Iterable[str], option: str, example: str) -> dict[str, float
     return numbers
 
 
-def read_options(unnamed: str, uncertain: str, section: str, votes: str) -> ReadOptions:
+def read_options(unnamed: str, uncertain: str, section: str, votes: str, labeler: str) -> ReadOptions:
     """The choices of how a source is read. Raises UsageError for a name that there is not."""
     from umcl_bench.data.policies import UNCERTAIN
     from umcl_bench.data.readers import ReadOptions
@@ -88,11 +89,12 @@ def read_options(unnamed: str, uncertain: str, section: str, votes: str) -> Read
         "policy for uncertain findings": (uncertain, ("", *UNCERTAIN)),
         "section of a report": (section, SECTIONS),
         "rule for votes": (votes, ("majority", "any")),
+        "labeler": (labeler, ("", "chexpert", "negbio")),
     }
     for what, (given, choices) in allowed.items():
         if given not in choices:
             raise unknown_name(what, given, filter(None, choices))
-    return ReadOptions(unnamed, uncertain, section, votes)  # type: ignore[arg-type]
+    return ReadOptions(unnamed, uncertain, section, votes, labeler)  # type: ignore[arg-type]
 
 
 def names(given: str) -> tuple[str, ...]:
@@ -109,10 +111,10 @@ def check_output(path: Path) -> None:
         raise UsageError(f"--output {path}: there is no folder {path.parent}")
     if path.is_dir():
         raise UsageError(f"--output {path} is a folder; name a file in it")
-
-
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"--output {path}: nothing may be written in {path.parent}")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Writes a file that is there whole or not at all."""
     part = path.with_name(f".{path.name}.part")

@@ -22,7 +22,7 @@ Tag = Literal["paper", "code", "summary", "recalled", "inferred", "ours"]
 COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 """The five findings of the CheXpert competition, in its order (Irvin et al. 2019)."""
 
-METHODS = {"films": 2, "training": 1, "scoring": 1, "metrics": 1}
+METHODS = {"films": 2, "labels": 1, "training": 2, "scoring": 1, "metrics": 1}
 """Versions of the code behind a figure, part of every record's id: raise one whenever equal specs would give others."""
 
 _T = TypeVar("_T")
@@ -160,7 +160,8 @@ class Prompt:
 class Sampling:
     """How the rows that a model takes are mixed. `ratio` gives kinds of row their weights; () is as the data are.
 
-    `balanced` draws every finding as often as every other (rows that claim none keep their share).
+    `balanced` takes turns between the findings, a row of each as often; rows that claim none keep their share, and rows
+    with several findings raise these together.
     """
 
     ratio: tuple[tuple[RowKind, float], ...] = ()

@@ -132,6 +132,15 @@ def test_rows_of_all_five_kinds_train_and_are_on_record(mixed: Corpus) -> None:
     assert np.isfinite([row.loss for row in trained.log]).all()
 
 
+def test_a_row_of_text_without_a_text_teaches_nothing(mixed: Corpus) -> None:
+    reports, stated = mixed.reports.copy(), mixed.stated.copy()
+    silent = np.flatnonzero(mixed.kinds() == "text")[0]
+    reports[silent], stated[silent] = None, np.nan
+    umcl = dataclasses.replace(registry.get_baseline("umcl"), rows=ALL_KINDS, evidence=())
+    assert silent in eligible_rows(mixed, umcl)
+    assert silent not in eligible_rows(dataclasses.replace(mixed, reports=reports, stated=stated), umcl)
+
+
 def test_a_model_that_needs_pairs_leaves_the_other_rows_out(mixed: Corpus) -> None:
     rows = eligible_rows(mixed, registry.get_baseline("clip"))
     assert set(mixed.kinds()[rows]) == {"image-text-label"}

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from umcl_bench.data.corpus import Corpus, join
 from umcl_bench.data.readers import DEFAULTS, ReadOptions, get_reader, list_readers, recognise, seen_in
@@ -107,6 +107,13 @@ class Source:
         return self._read[name]
 
 
+def views_of(split: str) -> Literal["", "all"]:
+    """'all' for a named split whose draw has lateral films: a task on it scores them too."""
+    from umcl_bench.data.splits import get_split
+
+    return get_split(split).views
+
+
 def same_dataset(a: str, b: str) -> bool:
     """Whether two names, each of a dataset, a subset or a named split, are about the same dataset."""
     return _dataset_of(a) == _dataset_of(b)
@@ -195,6 +202,8 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
     from umcl_bench.data.readers.folder import TABLE, read_folder
 
     root = Path(given)
+    if root.is_file():
+        raise UsageError(f"--data {given} is a file; name the folder that holds it")
     if not root.is_dir():
         raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
     if (root / TABLE).is_file():
@@ -202,8 +211,6 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
         return Source(
             given,
             {name: lambda: read_folder(root, options, find_files=find_files)},
-    if root.is_file():
-        raise UsageError(f"--data {given} is a file; name the folder that holds it")
             {name: root},
             own=True,
             options=chosen,

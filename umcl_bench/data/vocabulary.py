@@ -159,7 +159,28 @@ COVIDX = {
 COVID-19 shows pneumonia is not said. The last two are those of COVIDx 9B and CXR-2 to CXR-4, normal films and other
 pneumonias being 'negative'."""
 
+_DEVICES = (
+    "artificial aortic heart valve",
+    "artificial heart valve",
+    "artificial mitral heart valve",
+    "catheter",
+    "central venous catheter",
+    "central venous catheter via jugular vein",
+    "central venous catheter via subclavian vein",
+    "chest drain tube",
+    "dual chamber device",
+    "electrical device",
+    "endotracheal tube",
+    "nsg tube",
+    "pacemaker",
+    "reservoir central venous catheter",
+    "single chamber device",
+    "tracheostomy tube",
+    "ventriculoperitoneal drain tube",
+)
+
 PADCHEST = {
+    **dict.fromkeys(_DEVICES, "Support Devices"),
     "normal": NO_FINDING,
     "atelectasis": "Atelectasis",
     "cardiomegaly": "Cardiomegaly",

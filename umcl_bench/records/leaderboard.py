@@ -105,7 +105,8 @@ def _title(result: dict[str, Any]) -> str:
         if result["data"]["kind"] == "phantom"
         else f"{source} (patients' films)"
     )
-    return f"{result['task']['name']} on {where}"
+    split = result["data"]["facts"].get("split", {}).get("name", "")
+    return f"{result['task']['name']} on {where}{', split ' if split else ''}{split}"
 
 
 def _caption(result: dict[str, Any], names: list[str]) -> str:

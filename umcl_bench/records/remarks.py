@@ -35,10 +35,20 @@ def warnings_of(metrics: dict[str, Any], headline: str, training: dict[str, Any]
     return found
 
 
-def unreadable_warnings(training: dict[str, str], task: dict[str, str]) -> list[str]:
+def left_out(training: dict[str, str], task: dict[str, str]) -> dict[str, dict[str, str]]:
+    """The films that can't be read, each once: a task's corpus is often part of the training corpus.
+
+    In a training corpus of several datasets an id has its dataset in front.
+    """
+    known = {name.partition("/")[2] for name in training} | set(training)
+    return {"training": training, "task": {name: why for name, why in task.items() if name not in known}}
+
+
+def unreadable_warnings(found: dict[str, dict[str, str]]) -> list[str]:
     """How many films were left out because they can't be read; which ones is in the record."""
     return [
-        f"{len(films)} {what} can't be read and were left out (--skip-unreadable); the first: {next(iter(films))}"
-        for what, films in (("films of the training corpus", training), ("films of the task's corpus", task))
-        if films and not (what.endswith("task's corpus") and films == training)
+        f"{len(films)} films of the {where} corpus can't be read and were left out (--skip-unreadable); the first: "
+        f"{next(iter(films))}"
+        for where, films in found.items()
+        if films
     ]

@@ -91,7 +91,9 @@ def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
     train = corpus.rows("train")
     kinds = corpus.kinds()[train]
     taken = np.isin(kinds.astype(str), baseline.rows)
-    silent = (kinds == "image-label") & ~np.concatenate(claims(corpus, train), axis=1).any(axis=1)
+    claimed = np.concatenate(claims(corpus, train), axis=1).any(axis=1)
+    told = np.array([report is not None for report in corpus.reports[train]], dtype=bool)
+    silent = np.isin(kinds, ("image-label", "text")) & ~claimed & ~told
     rows: Rows = train[taken & ~silent]
     if not len(corpus.with_image(rows)):
         rows = rows[:0]

@@ -22,7 +22,9 @@ WEIGHTS, TOKENIZER, FACTS, LOG = "model.safetensors", "tokenizer.json", "checkpo
 
 def checkpoint_digest(recipe: Recipe, fingerprint: str) -> str:
     """What a checkpoint belongs to: the recipe, the training corpus, and the versions of the code behind it."""
-    return digest([to_dict(recipe, with_docs=False), fingerprint, METHODS["films"], METHODS["training"]])
+    return digest(
+        [to_dict(recipe, with_docs=False), fingerprint, *(METHODS[name] for name in ("films", "labels", "training"))]
+    )
 
 
 def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint: str) -> None:

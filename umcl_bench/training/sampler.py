@@ -72,7 +72,7 @@ def _shuffled(rows: Rows, rng: Generator) -> Iterator[int]:
 
 
 def _balanced(rows: Rows, positive: NDArray[np.float32], rng: Generator) -> Iterator[int]:
-    """Rows so that every finding is drawn as often as every other: a finding, then its next row.
+    """Rows by turns: a finding, each as often, then its next row. A row with several findings raises these together.
 
     Rows that claim no finding to be present (unlabelled, or all absent) keep the share that they have.
     """

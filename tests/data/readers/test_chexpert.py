@@ -72,8 +72,8 @@ def test_the_three_tables_become_one_corpus(root: Path) -> None:
         "test/patient70002/study1/view1_frontal.jpg",
     ]
     assert list(corpus.splits) == ["train"] * 4 + ["val", "test", "test"]
-    assert list(corpus.views) == ["AP", "PA", "L", "LL", "AP", "frontal", "frontal"]
-    assert corpus.rows("train").tolist() == [0, 1]  # neither L nor LL
+    assert list(corpus.views) == ["AP", "PA", "L", "Frontal", "AP", "frontal", "frontal"]
+    assert corpus.rows("train").tolist() == [0, 1, 3]  # not the lateral; what is called Frontal, and LL, is frontal
     assert list(corpus.patients[:4]) == ["patient00001", "patient00002", "patient00002", "patient00003"]
     assert list(corpus.attributes["study"][1:3]) == ["patient00002/study1", "patient00002/study2"]
     assert list(corpus.attributes["sex"]) == ["F", "M", "", "M", "M", "", ""]

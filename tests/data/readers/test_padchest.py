@@ -14,7 +14,7 @@ from tests.data.readers.hostile import Rows
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.readers import DEFAULTS, ReadOptions
 from umcl_bench.data.readers.padchest import MAX_CELL, READER
-from umcl_bench.data.vocabulary import PADCHEST, PADCHEST_KINDS
+from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY, PADCHEST, PADCHEST_KINDS
 from umcl_bench.errors import DataError
 
 NAME = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
@@ -115,7 +115,10 @@ def test_any_cell_of_labels_is_labels_or_one_error(tmp_path_factory: pytest.Temp
 def test_the_names_of_the_table_come_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     root = hostile.write(tmp_path_factory.mktemp("padchest"), {NAME: [[*HEADER], row(1, repr(names))]})
     kinds = {finding for name in names for finding in PADCHEST_KINDS.get(name, ())}
-    assert named(READER.read(root, DEFAULTS), 0) == {PADCHEST[name] for name in names} | kinds
+    expected = {PADCHEST[name] for name in names} | kinds
+    if expected - NO_PATHOLOGY:  # 'normal' beside a finding says nothing
+        expected.discard(NO_FINDING)
+    assert named(READER.read(root, DEFAULTS), 0) == expected
 
 
 def test_a_narrower_name_is_not_taken_for_the_findings_absence(tmp_path: Path) -> None:
@@ -128,3 +131,10 @@ def test_a_narrower_name_is_not_taken_for_the_findings_absence(tmp_path: Path) -
     ]
     assert corpus.labels[:, corpus.classes.index("Fracture")].tolist() == [0, 1, 0, 1]
     assert {name for names in PADCHEST_KINDS.values() for name in names} <= set(PADCHEST.values())
+
+
+def test_devices_are_devices_and_no_finding_stands_alone(tmp_path: Path) -> None:
+    rows = [row(1, "['normal', 'pacemaker']"), row(2, "['normal', 'cardiomegaly']"), row(3, "['normal']")]
+    corpus = READER.read(hostile.write(tmp_path, {NAME: [[*HEADER], *rows]}), DEFAULTS)
+    assert named(corpus, 0) == {"No Finding", "Support Devices"}
+    assert corpus.labels[:, corpus.classes.index("No Finding")].tolist() == [1, 0, 1]

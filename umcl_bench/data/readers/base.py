@@ -20,13 +20,15 @@ class ReadOptions:
 
     `unnamed`, `uncertain`: '' is the dataset's own default (`Reader.policy`). `section` is the part of a report that
     is its text: 'longest' is the longer of findings and impression (cxr-clip), 'report' all of it; where a chosen
-    section is missing the row has no text. `votes`: how several readers of one film become a label.
+    section is missing the row has no text. `votes`: how several readers of one film become a label. `labeler`:
+    whose labels of MIMIC-CXR, '' being CheXpert's where they are there.
     """
 
     unnamed: Unnamed | Literal[""] = ""
     uncertain: Uncertain | Literal[""] = ""
     section: Section = "findings+impression"
     votes: Literal["majority", "any"] = "majority"
+    labeler: Literal["", "chexpert", "negbio"] = ""
 
     def policy(self, default: LabelPolicy) -> LabelPolicy:
         """`default` with what was chosen."""

@@ -139,10 +139,14 @@ def _places(table: Table, key: str, folder: str) -> list[tuple[str, str, str]]:
 
 
 def _views(table: Table) -> list[str]:
-    """'L' for what is called Lateral, else the projection; 17 films of train.csv are called Frontal, and LL or RL."""
+    """'L' for what is called Lateral, else AP or PA.
+
+    17 films of train.csv are called Frontal, and LL or RL: 'Frontal', as the published splits and counts take them.
+    """
     sides = table.texts("Frontal/Lateral", SIDES)
     projections = table.texts("AP/PA", PROJECTIONS)
-    return [side or projection for side, projection in zip(sides, projections, strict=True)]
+    odd = ("LL", "RL")
+    return [s or ("Frontal" if p in odd else p) for s, p in zip(sides, projections, strict=True)]
 
 
 def _expectations(parts: list[Part]) -> tuple[Expectation, ...]:

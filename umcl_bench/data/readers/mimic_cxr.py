@@ -61,7 +61,7 @@ def read(root: Path, options: ReadOptions) -> Corpus:
     table = _read_films(root)
     studies = table[STUDY]
     views, view_notes = _views(root, table[FILM])
-    labels = _labels(root, table)
+    labels = _labels(root, table, options.labeler)
     places = [f"files/p{p[:2]}/p{p}/s{s}" for p, s in zip(table[PATIENT], studies, strict=True)]
     reports = read_reports(root, dict(zip(studies, places, strict=True)), options.section)
     expectations = (*_expectations(table), *labels.expectations)
@@ -134,9 +134,12 @@ def _views(root: Path, films: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return views, tuple(notes)
 
 
-def _labels(root: Path, films: Table) -> StudyLabels:
+def _labels(root: Path, films: Table, chosen: str) -> StudyLabels:
     blank = np.full((len(films), len(CHEXPERT)), np.nan, dtype=np.float32)
-    found = [(labeler, path) for labeler in LABELERS if (path := find_table(root, label_file(labeler)))]
+    wanted = (chosen,) if chosen else LABELERS
+    found = [(labeler, path) for labeler in wanted if (path := find_table(root, label_file(labeler)))]
+    if chosen and not found:
+        raise DataError(f"{root} has no {label_file(chosen)}, the labels that --labeler {chosen} asks for")
     if not found:
         return StudyLabels(blank, "", (), (f"{' and '.join(map(label_file, LABELERS))} not there: no labels",))
     labeler, path = found[0]

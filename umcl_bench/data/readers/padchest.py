@@ -20,7 +20,7 @@ from umcl_bench.data.policies import LabelPolicy, Labels
 from umcl_bench.data.readers.base import Reader, ReadOptions
 from umcl_bench.data.readers.common import column, counts_note, no_prior, read_rows
 from umcl_bench.data.tables import Table, find_table
-from umcl_bench.data.vocabulary import PADCHEST, PADCHEST_KINDS, ordered
+from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY, PADCHEST, PADCHEST_KINDS, ordered
 from umcl_bench.errors import DataError
 
 TABLES = ("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", "PADCHEST_chest_x_ray_images_labels_160K.csv")
@@ -128,6 +128,8 @@ def _stated(named: Sequence[tuple[str, ...]], classes: Sequence[str]) -> Labels:
     for row, names in enumerate(named):
         if EXCLUDE not in names:
             stated[row, [place[finding] for name in names for finding in _findings(name)]] = 1
+            if NO_FINDING in place and any(f not in NO_PATHOLOGY for name in names for f in _findings(name)):
+                stated[row, place[NO_FINDING]] = np.nan  # 'normal' beside something that is there
     return stated
 
 

@@ -96,7 +96,8 @@ class NamedSplit:
     both: such a row is repeated, so that a figure has the leak that the published one has. `expected` is what the
     official release gives, `shared` how many images two parts share; `namings` are the ways in which a published hash
     may have spelt the ids. `needs` names the files that a user must put beside the data. `leaks` is '' for a clean
-    split; `limits` is what else a reader of a figure should know.
+    split; `limits` is what else a reader of a figure should know. `views` 'all' overrides a task's 'frontal':
+    laterals are in the draw.
     """
 
     name: str
@@ -114,6 +115,7 @@ class NamedSplit:
     needs: str = ""
     leaks: str = ""
     limits: str = ""
+    views: Literal["", "all"] = ""
     version: int = 1
     namings: Mapping[str, Naming] = field(default_factory=lambda: {"id": bare_ids})
 

@@ -15,7 +15,7 @@ def _medclip(corpus: Corpus, lists: Lists) -> Strings:
     if labeler != "negbio":
         raise DataError(
             f"{lists.split} is drawn by the labels of negbio; {corpus.source} was read with those of "
-            f"{labeler or 'nobody'}. Use a copy of the release's tables without mimic-cxr-2.0.0-chexpert.csv"
+            f"{labeler or 'nobody'}. Use --labeler negbio"
         )
     rows = np.arange(len(corpus))
     test, _ = medclip_draw(corpus, rows, lists.split)
@@ -38,8 +38,10 @@ SPLITS = (
         evidence="unverified",
         expected={"test": PartFacts(1_000)},
         assign=_medclip,
+        views="all",
         leaks="train has other films, of the same study too, of the patients in test",
-        limits="BenchX's MIMIC-5x200 is another list, which was not published. The draw needs the labels of negbio and "
-        "the rows in the order of the metadata file",
+        limits="BenchX's MIMIC-5x200 is another list, which was not published. The draw needs the labels of negbio "
+        "(--labeler negbio). Films are drawn in the order of the split file; whether the metadata file has the same "
+        "was not seen",
     ),
 )
