@@ -138,3 +138,10 @@ def test_devices_are_devices_and_no_finding_stands_alone(tmp_path: Path) -> None
     corpus = READER.read(hostile.write(tmp_path, {NAME: [[*HEADER], *rows]}), DEFAULTS)
     assert named(corpus, 0) == {"No Finding", "Support Devices"}
     assert corpus.labels[:, corpus.classes.index("No Finding")].tolist() == [1, 0, 1]
+
+
+def test_no_patient_of_the_test_is_learned_from(tmp_path: Path) -> None:
+    rows = [row(1, "['normal']"), row(4, "['normal']", MethodLabel="RNN_model"), row(2, "[]", MethodLabel="RNN_model")]
+    corpus = READER.read(hostile.write(tmp_path, {NAME: [[*HEADER], *rows]}), DEFAULTS)  # 1 and 4 are of one patient
+    assert list(corpus.splits) == ["test", "", "train"]
+    assert any("1 of a test patient by a network" in note for note in corpus.notes)

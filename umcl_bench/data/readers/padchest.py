@@ -2,7 +2,7 @@
 
 The columns are those of the published description; we have not seen the file (unverified). Reports are in Spanish, as
 stemmed words without punctuation. There is no official split: films whose labels a physician gave ('Physician' in
-MethodLabel) are 'test', those that a network labelled are 'train' (ours). Their patients may be the same.
+MethodLabel) are 'test', those that a network labelled are 'train' (ours), less those of patients in test.
 """
 
 from __future__ import annotations
@@ -141,9 +141,13 @@ def _findings(name: str) -> tuple[str, ...]:
 def _splits(table: Table, named: Sequence[tuple[str, ...]]) -> tuple[list[str], tuple[str, ...]]:
     """Each row's split, and what to tell of the rows in none."""
     splits = []
-    left = dict.fromkeys(("labelled 'exclude'", "of another projection", "without MethodLabel"), 0)
-    for names, view, method in zip(named, table["Projection"], table["MethodLabel"], strict=True):
-        whys = (EXCLUDE in names, view not in PROJECTIONS, method in _EMPTY)
+    reasons = ("labelled 'exclude'", "of another projection", "without MethodLabel", "of a test patient by a network")
+    left = dict.fromkeys(reasons, 0)
+    tested = {p for p, method in zip(table["PatientID"], table["MethodLabel"], strict=True) if method == PHYSICIAN}
+    columns = (table[name] for name in ("Projection", "MethodLabel", "PatientID"))
+    for names, view, method, patient in zip(named, *columns, strict=True):
+        again = method != PHYSICIAN and method not in _EMPTY and patient in tested
+        whys = (EXCLUDE in names, view not in PROJECTIONS, method in _EMPTY, again)
         splits.append("" if any(whys) else "test" if method == PHYSICIAN else "train")
         for why, holds in zip(left, whys, strict=True):
             left[why] += holds
