@@ -38,6 +38,14 @@ def test_what_can_not_be_written_is_said_before_the_work(tmp_path: Path, monkeyp
         opt.check_output(tmp_path / "x.txt")
 
 
+def test_a_device_and_a_link_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("pipe", "link"):
+        with pytest.raises(UsageError, match="is a link or a device; name a plain file"):
+            opt.check_output(tmp_path / name)
+
+
 def test_what_is_given_twice_is_refused() -> None:
     assert opt.parse_dials(["similarity=0.2", " shortcut = 1"]) == {"similarity": 0.2, "shortcut": 1.0}
     with pytest.raises(UsageError, match="--dial: similarity is given twice"):

@@ -111,6 +111,8 @@ def check_output(path: Path) -> None:
         raise UsageError(f"--output {path}: there is no folder {path.parent}")
     if path.is_dir():
         raise UsageError(f"--output {path} is a folder; name a file in it")
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/null would be replaced by a file
+        raise UsageError(f"--output {path} is a link or a device; name a plain file")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"--output {path}: nothing may be written in {path.parent}")
 
