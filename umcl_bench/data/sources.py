@@ -207,6 +207,9 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
     if not root.is_dir():
         raise UsageError(f"--data {given}: there is no such folder. Leave --data out for the phantom.")
     if (root / TABLE).is_file():
+        void = [option for option in ("section", "votes", "labeler") if option in chosen]
+        if void:
+            raise UsageError(f"--{void[0]} is about official releases; {given} has a {TABLE}: leave it out")
         name = root.resolve().name
         return Source(
             given,

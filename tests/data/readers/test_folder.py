@@ -238,6 +238,14 @@ def test_columns_that_look_as_if_they_were_meant_are_told(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "name"), [(ReadOptions(section="impression"), "section"), (ReadOptions(votes="any"), "votes")]
+)
+def test_a_choice_that_would_change_nothing_is_refused(folder: Path, options: ReadOptions, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"--{name} is about official releases; .* has a metadata\.csv"):
+        open_source(str(folder), options=options)
+
+
 def test_a_folder_that_is_no_source_says_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
     with pytest.raises(UsageError, match=r"looked for metadata\.csv .* found readme\.txt"):
