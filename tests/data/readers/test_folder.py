@@ -207,9 +207,9 @@ def test_what_a_person_should_know_is_said(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "message"),
     [
-        ("patient_id", "nan", r"row 1: patient_id is 'nan'; leave a cell empty"),
-        ("labels", "NaN", r"row 1: labels is 'NaN'; leave a cell empty"),
-        ("report", "None", r"row 1: report is 'None'; leave a cell empty"),
+        ("patient_id", "nan", r"row 1: patient_id is 'nan'; every row needs one"),
+        ("labels", "NaN", r"row 1: labels is 'NaN'; leave it empty"),
+        ("report", "None", r"row 1: report is 'None'; leave it empty"),
         ("labels", "Edema|Pleural Effusion", r"row 1: labels has 'Edema\|Pleural Effusion'; .* separated by ';'"),
         ("labels", "Edema, Pneumonia?", r"row 1: labels has 'Edema, Pneumonia'; .* separated by ';'"),
         ("labels", "Edema;1.0", r"row 1: labels has '1\.0'; the column holds the names of findings"),

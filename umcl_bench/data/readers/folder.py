@@ -121,7 +121,8 @@ def _read_table(path: Path) -> Table:
     for name in ("patient_id", "labels", "report"):
         for row, cell in enumerate(table.columns.get(name, ()), start=1):
             if cell.casefold() in NOTHING:
-                raise DataError(f"{path}, row {row}: {name} is {cell!r}; leave a cell empty where nothing is known")
+                what = "every row needs one" if name == "patient_id" else "leave it empty where nothing is known"
+                raise DataError(f"{path}, row {row}: {name} is {cell!r}; {what}")
     empty = [""] * len(table)
     return Table(path, {**dict.fromkeys(COLUMNS, empty), **table.columns}, table.lines)
 
