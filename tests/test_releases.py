@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import read_table, write_table
 from tests.data.test_dicom import write as write_dicom
 from tests.test_cli import quick  # noqa: F401  (a fixture)
 from umcl_bench import bench
@@ -252,6 +253,35 @@ def test_a_split_of_a_release_is_not_replaced_by_ones_own(quick: Quick, folder: 
         code, _, err = quick("run", "--model", "random", "--task", "zeroshot", "--split", "rsna@gloria", *data)
         assert code == 2
         assert whose in err
+
+
+def test_what_is_not_used_or_not_there_is_said(quick: Quick, rsna: Path, folder: Path) -> None:  # noqa: F811
+    code, _, err = quick(*run_line(rsna))
+    assert code == 2
+    assert "needs test films. rsna has 80 in train. Choose a split: --split rsna@benchx or" in err
+    shutil.copytree(folder, rsna.parent / "both" / "mine")
+    shutil.copytree(rsna, rsna.parent / "both" / "rsna")
+    code, _, err = quick(*run_line(rsna.parent / "both", "--split", "rsna@gloria", "--quiet"))
+    assert code == 0
+    code, _, err = quick(*run_line(rsna.parent / "both", "--split", "rsna@gloria"))
+    assert "not used: mine in" in err
+    shutil.copy(folder / "metadata.csv", rsna)
+    shutil.copytree(folder / "images", rsna / "images")
+    shutil.copytree(folder / "masks", rsna / "masks")
+    code, _, err = quick(*run_line(rsna, "--plan"))
+    assert code == 0, err
+    code, _, err = quick(*run_line(rsna))
+    assert "is read by its metadata.csv; not used: rsna" in err
+
+
+def test_random_embeddings_need_no_training_rows(quick: Quick, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    write_table(folder, [{**row, "split": "Testing"} for row in read_table(folder)])
+    code, out, err = quick("run", "--model", "random", "--task", "zeroshot", "--data", str(folder))
+    assert code == 0, err
+    assert "60 frontal films" in out
+    code, _, err = quick(*run_line(folder))
+    assert code == 2
+    assert "umcl learns from rows of the kinds" in err
 
 
 def test_a_split_that_does_not_fit_is_refused(quick: Quick, rsna: Path) -> None:  # noqa: F811

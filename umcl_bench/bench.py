@@ -40,7 +40,7 @@ def run(request: Request, store: Store, reporter: Reporter) -> Record:
     Raises UsageError or DataError, before any work, where model, task and data do not fit together.
     """
     plan = _plan(request, store)
-    for note in dict.fromkeys((*plan.training.notes, *plan.corpus.notes)):
+    for note in dict.fromkeys((*plan.source.notes, *plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")
     found = store.find(plan.id)
     if found is None:
@@ -124,7 +124,8 @@ class _Plan:
 
         pick_device(self.device)
         zero_shot.check(self.task, self.corpus)
-        eligible_rows(self.training, self.recipe.baseline)
+        if self.recipe.baseline.weights != "random-embeddings":
+            eligible_rows(self.training, self.recipe.baseline)
 
 
 def _with_sampling(baseline: Baseline, sampling: Sampling | None) -> Baseline:
@@ -187,14 +188,19 @@ class _Run:
         self.timings: dict[str, float] = {}
         self.checkpoint = ""
 
+    @property
+    def _learns(self) -> bool:
+        """Whether the model needs training rows at all."""
+        return self.plan.recipe.baseline.weights != "random-embeddings"
+
     def record(self) -> Record:
         """Trains or finds the model, scores the task, and writes the record."""
         from umcl_bench.metrics.intervals import estimate
         from umcl_bench.protocols import zero_shot
 
         plan, start = self.plan, time.monotonic()
-        train = self._see(plan.training)
-        test = train if plan.corpus is plan.training else self._see(plan.corpus)
+        test = self._see(plan.corpus)
+        train = test if plan.corpus is plan.training or not self._learns else self._see(plan.training)
         self._clock("films", start)
         model, training = self._model(train)
         start = time.monotonic()
@@ -214,6 +220,7 @@ class _Run:
             **self._about(train.corpus, test.corpus),
             "training": training,
             "protocol": outcome.facts,
+            "films": len(outcome.scores.id),
             "metrics": metrics,
             "headline": plan.task.headline,
             "intervals": {

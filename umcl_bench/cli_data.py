@@ -137,7 +137,8 @@ def label(
         return
     for sentence, found in sentences:
         typer.echo(f"{sentence}\n    {_verdicts(found)}")
-    typer.echo(f"report: {_verdicts(report)}")
+    heard = any(found for _, found in sentences)
+    typer.echo(f"report: {_verdicts(report) if heard else 'no sentence names an observation'}")
 
 
 def _verdicts(found: dict[str, Any]) -> str:

@@ -21,8 +21,8 @@ class Source:
     """What --data names: one or more datasets, read when they are asked for.
 
     `given` is what the user typed, None for the phantom; `roots` are the datasets' own folders; `options` are his
-    choices, as --options of the command line. `own` is a folder with a metadata.csv: it serves every dataset whose
-    fields it has, with its own splits.
+    choices, as --options of the command line; `notes` what a person should be told of the folder. `own` is a folder
+    with a metadata.csv: it serves every dataset whose fields it has, with its own splits.
     """
 
     given: str | None
@@ -31,6 +31,7 @@ class Source:
     own: bool = False
     options: dict[str, str] = field(default_factory=dict)
     train_on: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     _read: dict[str, Corpus] = field(default_factory=dict)
 
     @property
@@ -211,13 +212,10 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
         if void:
             raise UsageError(f"--{void[0]} is about official releases; {given} has a {TABLE}: leave it out")
         name = root.resolve().name
-        return Source(
-            given,
-            {name: lambda: read_folder(root, options, find_files=find_files)},
-            {name: root},
-            own=True,
-            options=chosen,
-        )
+        openers = {name: functools.partial(read_folder, root, options, find_files=find_files)}
+        also = ", ".join(f"{f.reader.name} ({f.root})" for f in recognise(root))
+        notes = (f"{given} is read by its {TABLE}; not used: {also}",) if also else ()
+        return Source(given, openers, {name: root}, own=True, options=chosen, notes=notes)
     found = recognise(root)
     if not found:
         raise UsageError(
@@ -225,4 +223,10 @@ def _open_folder(given: str, options: ReadOptions, chosen: dict[str, str], *, fi
             f"report) and for the official releases of {', '.join(list_readers())}; found {seen_in(root)}"
         )
     openers = {f.reader.name: functools.partial(f.reader.read, f.root, options) for f in found}
-    return Source(given, openers, {f.reader.name: f.root for f in found}, options=chosen)
+    return Source(given, openers, {f.reader.name: f.root for f in found}, options=chosen, notes=_own_below(root, TABLE))
+
+
+def _own_below(root: Path, table: str) -> tuple[str, ...]:
+    """A note of folders with a metadata.csv beside releases: these are no part of the source."""
+    own = sorted(path.parent.name for path in root.glob(f"*/{table}"))
+    return (f"not used: {', '.join(own)} in {root}, with a {table}; name one with --data to use it",) if own else ()

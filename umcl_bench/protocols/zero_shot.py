@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.data.films import FilmStack
+from umcl_bench.data.splits import list_splits
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.scores import Scores
@@ -46,6 +47,8 @@ def check(task: Task, corpus: Corpus) -> Rows:
     Raises UsageError, before any training, where the corpus can't serve the task.
     """
     columns = [corpus.classes.index(name) for name in findings_of(task, corpus)]
+    if not len(corpus.rows(task.split, "all")):
+        raise UsageError(f"task {task.name} needs {task.split} films. {_where_rows_are(corpus)}")
     rows = corpus.with_image(corpus.rows(task.split, task.views))
     rows = rows[~np.isnan(corpus.truth[rows][:, columns]).all(axis=1)]
     if len(rows) == 0:
@@ -54,6 +57,14 @@ def check(task: Task, corpus: Corpus) -> Rows:
             f"{corpus.source} has none (its labels: {', '.join(corpus.classes) or 'none'})"
         )
     return rows
+
+
+def _where_rows_are(corpus: Corpus) -> str:
+    names, counts = np.unique(corpus.splits.astype(str), return_counts=True)
+    rows = ", ".join(f"{count:,} in {name or 'no split'}" for name, count in zip(names, counts, strict=True))
+    named = list_splits(corpus.dataset)
+    choose = f" Choose a split: --split {' or '.join(named)}." if named else ""
+    return f"{corpus.source} has {rows or 'no rows'}.{choose}"
 
 
 def run(task: Task, corpus: Corpus, model: Model, films: FilmStack) -> Outcome:

@@ -117,7 +117,7 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     patients = f"{result['intervals']['patients']:,} patients"
     views = "" if spec["views"] == "all" else f"{spec['views']} "
     parts = [
-        f"{estimates['macro']['n']:,} {views}films of {patients}, split {spec['split']}",
+        f"{result.get('films', estimates['macro']['n']):,} {views}films of {patients}, split {spec['split']}",
         f"{defined} of {len(names)} findings defined",
         f"data {data['fingerprint']}",
         f"task {result['task']['digest']}",

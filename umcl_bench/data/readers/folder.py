@@ -25,6 +25,15 @@ from umcl_bench.errors import DataError
 
 TABLE = "metadata.csv"
 SETTINGS = "source.toml"
+SPLIT_NAMES = {name: name for name in SPLITS} | {
+    "training": "train",
+    "valid": "val",
+    "validate": "val",
+    "validation": "val",
+    "testing": "test",
+}
+"""What a split may be called, in any case."""
+
 REQUIRED = ("image", "patient_id", "split")
 ATTRIBUTES = ("sex", "age", "site")
 COLUMNS = (*REQUIRED, "mask", "report", "labels", "view", *ATTRIBUTES)
@@ -62,7 +71,7 @@ def read_folder(root: Path, options: ReadOptions = DEFAULTS, *, find_files: bool
         policy=policy,
         ids=_ids(table),
         patients=table.array("patient_id"),
-        splits=table.array("split"),
+        splits=np.array([SPLIT_NAMES[name.casefold()] for name in table["split"]], dtype=object),
         views=table.array("view"),
         reports=np.array([text or None for text in table["report"]], dtype=object),
         stated=stated_labels(names, classes),
@@ -134,7 +143,7 @@ def _check_rows(root: Path, table: Table, find_files: bool) -> None:
         where = f"{root / TABLE}, row {row}"
         if not patient or not (image or report):
             raise DataError(f"{where}: {'image and report are' if patient else 'patient_id is'} empty")
-        if split not in SPLITS:
+        if split.casefold() not in SPLIT_NAMES:
             raise DataError(f"{where}: split is {split!r}; it must be one of {', '.join(SPLITS)}")
         for path in filter(None, (image, mask) if find_files else ()):
             safe_path(root, path, where)
@@ -195,7 +204,7 @@ def _notes(table: Table, unread: list[str], names: list[tuple[str, ...]], unknow
         notes.append(f"views that are not known, taken as frontal: {', '.join(sorted(views))}")
     splits: dict[str, set[str]] = {}
     for patient, split in zip(table["patient_id"], table["split"], strict=True):
-        splits.setdefault(patient, set()).add(split)
+        splits.setdefault(patient, set()).add(SPLIT_NAMES[split.casefold()])
     shared = [patient for patient, where in splits.items() if len(where) > 1]
     if shared:
         notes.append(f"{len(shared)} patients are in more than one split, {shared[0]!r} among them")
