@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes every file in this folder: about six minutes on two cores. Checkpoints stay out of the repository.
+# Makes every file in this folder: about ten minutes on two cores. Checkpoints stay out of the repository.
 set -euo pipefail
 cd "$(dirname "$0")"
 for seed in 0 1 2; do
