@@ -22,7 +22,7 @@ from numpy.random import Generator
 from umcl_bench.data.phantom.prevalence import PREVALENCE, SEVERITY_STARTS, draw_findings, draw_severity, draw_side
 from umcl_bench.data.vocabulary import NO_FINDING, NO_PATHOLOGY
 
-VERSION = 2
+VERSION = 3
 """Part of the fingerprint: raise it whenever a film, a label or a report changes."""
 
 OPACITIES = frozenset({"Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion", "Lung Opacity"})
