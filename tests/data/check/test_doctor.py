@@ -213,10 +213,10 @@ def test_all_missing_films_are_listed_though_reading_them_would_stop_at_the_firs
 
 def test_a_broken_table_is_a_finding_and_the_images_are_looked_at_all_the_same(good: Path, tmp_path: Path) -> None:
     copy_film(good, 0, 7)
-    row_of(good, 3, split="training")
+    row_of(good, 3, split="elsewhere")
     report = seen(good, tmp_path)
     by_code = {f.code: f for f in report.findings}
-    assert "row 4: split is 'training'" in by_code["table-broken"].examples[0]
+    assert "row 4: split is 'elsewhere'" in by_code["table-broken"].examples[0]
     assert by_code["film-identical"].examples[0] == "images/07.png = images/00.png"
     assert report.exit_code == 1
 
