@@ -318,6 +318,7 @@ def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: P
     assert "140 films: 0.6 MB" in out
     assert "rows    60 image-label, 30 image-text-label" in out
     assert "6 steps of 32 rows; time: no run of this size here yet" in out
+    assert "be read" not in out
     assert not (tmp_path / "cache").exists()
     assert not (tmp_path / "runs").exists()
     code, _, err = quick(*run_line(releases))

@@ -244,6 +244,7 @@ def test_a_plan_says_what_the_cache_will_take(tmp_path: Path, films: FilePixels)
     assert plan.free > 1e6
     assert plan_cache(films, 16, workers=4, root=tmp_path).seconds < 5
     assert not list(tmp_path.glob("*.u8"))
+    assert "; 25% of a sample can't be read" in cache.CachePlan(8, 100, 1.0, 10**6, 0.25).describe()
     said = cache.CachePlan(112_120, 5_625_589_760, 3_000.0, 53_000_000_000).describe()
     assert said == "112,120 films: 5,625.6 MB of 53,000 MB free, about 50 min"
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -205,7 +205,7 @@ def _write_side(path: Path, content: dict[str, object]) -> None:
 
 def _blocks(job: _Job, workers: int) -> Generator[_Block, None, None]:
     """Every block in order, by workers where that is worth their start."""
-    each = _pace(job, 4)
+    each = _pace(job, 4).seconds
     size = min(_BLOCK, max(1, int(_BLOCK_SECONDS / each)))
     blocks = [range(start, min(start + size, len(job.pixels))) for start in range(0, len(job.pixels), size)]
     if workers > 1 and len(blocks) > 1 and each * len(job.rows) > _POOL_SECONDS:
@@ -274,13 +274,17 @@ class CachePlan(NamedTuple):
     bytes: int
     seconds: float
     free: int
+    unreadable: float = 0.0  # the share of the sample that can't be read
 
     def describe(self) -> str:
         """One line for people."""
         if not self.bytes:
             return f"{self.films:,} films: read before"
         took = f"{self.seconds / 60:.0f} min" if self.seconds >= 90 else f"{self.seconds:.0f} s"
-        return f"{self.films:,} films: {self.bytes / 1e6:,.1f} MB of {self.free / 1e6:,.0f} MB free, about {took}"
+        warned = f"; {self.unreadable:.0%} of a sample can't be read" if self.unreadable else ""
+        return (
+            f"{self.films:,} films: {self.bytes / 1e6:,.1f} MB of {self.free / 1e6:,.0f} MB free, about {took}{warned}"
+        )
 
 
 def plan_cache(
@@ -302,23 +306,33 @@ def plan_cache(
     folder = next(p for p in ((root or cache_root()).absolute() / "x").parents if p.exists())
     if job.path(root).exists():
         return CachePlan(n, 0, 0.0, shutil.disk_usage(folder).free)
-    seconds = _pace(job, sample) * n / workers
-    return CachePlan(n, len(pixels) * size**2, seconds, shutil.disk_usage(folder).free)
+    pace = _pace(job, sample)
+    return CachePlan(
+        n, len(pixels) * size**2, pace.seconds * n / workers, shutil.disk_usage(folder).free, pace.unreadable
+    )
 
 
-def _pace(job: _Job, sample: int) -> float:
-    """Seconds a film, from `sample` evenly over all, or those of three seconds. Unreadable ones count: they are tried.
+class _Pace(NamedTuple):
+    seconds: float
+    unreadable: float
+
+
+def _pace(job: _Job, sample: int) -> _Pace:
+    """Seconds a film, from `sample` evenly over all, or those of three seconds, and the share that can't be read.
 
     The first is read once more before: it may import a decoder.
     """
     rows = job.rows[np.linspace(0, len(job.rows) - 1, sample).astype(int)].tolist() if len(job.rows) else []
-    began, done = time.perf_counter(), 0
+    began, done, failed = time.perf_counter(), 0, 0
     for row in rows[:1] + rows:
-        with suppress(DataError):
+        try:
             job.read(row)
+        except DataError:
+            failed += done > 0
         if done == 0:
             began = time.perf_counter()
         done += 1
         if time.perf_counter() - began > 3.0:
             break
-    return max(1e-6, time.perf_counter() - began) / max(1, done - 1)
+    tried = max(1, done - 1)
+    return _Pace(max(1e-6, time.perf_counter() - began) / tried, failed / tried)

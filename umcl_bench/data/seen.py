@@ -54,7 +54,8 @@ def plan_films(corpus: Corpus, image: ImageTower, *, workers: int = 0) -> CacheP
         for _, part, present in _parts(corpus)
     ]
     films, size, seconds = (sum(p[column] for p in plans) for column in range(3))
-    return CachePlan(int(films), int(size), float(seconds), plans[0].free)
+    unreadable = sum(plan.unreadable * plan.films for plan in plans) / max(1, films)
+    return CachePlan(int(films), int(size), float(seconds), plans[0].free, unreadable)
 
 
 def _parts(corpus: Corpus) -> Iterator[tuple[int, Pixels, NDArray[np.bool_] | None]]:
