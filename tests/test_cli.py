@@ -53,16 +53,13 @@ def only_record(home: Path, beginning: str) -> dict[str, Any]:
 
 
 def test_the_main_job_reaches_what_it_promises_and_is_not_done_twice(home: Path) -> None:
-    """The README's line on the whole phantom: macro AUROC of at least 0.82, its lower bound above 0.80.
-
-    It was 0.861 [0.848, 0.874] when this was written; the margin is for machines that round otherwise.
-    """
+    """The README's line on the whole phantom: macro AUROC of at least 0.85, its lower bound above 0.80."""
     done = call(home, *MAIN_JOB)
     assert done.returncode == 0, done.stderr
     assert "PHANTOM (synthetic films, no patients)" in done.stdout
     result = only_record(home, "umcl-tiny-s0-zeroshot-chexpert-phantom")
     macro = result["metrics"]["auroc"]["macro"]
-    assert macro["value"] >= 0.82
+    assert macro["value"] >= 0.85
     assert macro["low"] > 0.80
     assert f"{macro['value']:.3f} [{macro['low']:.3f}, {macro['high']:.3f}]" in done.stdout
     leaks = result["leaks"]
@@ -82,8 +79,7 @@ def test_random_embeddings_are_at_chance_by_the_same_command(home: Path) -> None
     assert done.returncode == 0
     assert done.stderr == ""
     macro = only_record(home, "random")["metrics"]["auroc"]["macro"]
-    # one 95 % interval in twenty misses: what must hold is that chance is within four standard errors
-    assert abs(macro["value"] - 0.5) < 4 * (macro["high"] - macro["low"]) / (2 * 1.96)
+    assert macro["low"] < 0.5 < macro["high"]
 
 
 def test_a_second_task_takes_the_checkpoint_of_the_first(home: Path) -> None:

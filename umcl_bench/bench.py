@@ -63,7 +63,8 @@ def describe_plan(request: Request, store: Store) -> str:
     plan.check()
     recipe, optim = plan.recipe, plan.recipe.size.optim
     image = recipe.size.image
-    corpora = {id(c.pixels): c for c in (plan.training, plan.corpus)}.values()
+    read = (plan.training, plan.corpus) if recipe.baseline.reads_training_rows else (plan.corpus,)
+    corpora = {id(c.pixels): c for c in read}.values()
     lines = [f"run {plan.id}"]
     lines += [f"films   {plan_films(c, image, workers=request.workers).describe()} ({c.dataset})" for c in corpora]
     if recipe.baseline.weights == "trained":
@@ -124,7 +125,7 @@ class _Plan:
 
         pick_device(self.device)
         zero_shot.check(self.task, self.corpus)
-        if self.recipe.baseline.weights != "random-embeddings":
+        if self.recipe.baseline.reads_training_rows:
             eligible_rows(self.training, self.recipe.baseline)
 
 
@@ -188,11 +189,6 @@ class _Run:
         self.timings: dict[str, float] = {}
         self.checkpoint = ""
 
-    @property
-    def _learns(self) -> bool:
-        """Whether the model needs training rows at all."""
-        return self.plan.recipe.baseline.weights != "random-embeddings"
-
     def record(self) -> Record:
         """Trains or finds the model, scores the task, and writes the record."""
         from umcl_bench.metrics.intervals import estimate
@@ -200,7 +196,8 @@ class _Run:
 
         plan, start = self.plan, time.monotonic()
         test = self._see(plan.corpus)
-        train = test if plan.corpus is plan.training or not self._learns else self._see(plan.training)
+        same = plan.corpus is plan.training or not plan.recipe.baseline.reads_training_rows
+        train = test if same else self._see(plan.training)
         self._clock("films", start)
         model, training = self._model(train)
         start = time.monotonic()
@@ -245,7 +242,7 @@ class _Run:
 
     def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe
-        if recipe.baseline.weights == "random-embeddings":
+        if not recipe.baseline.reads_training_rows:
             from umcl_bench.models.random import RandomEmbeddings
 
             return RandomEmbeddings(recipe.size.dim, recipe.seed), {"selection": "none: nothing is trained"}

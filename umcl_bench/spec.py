@@ -270,6 +270,11 @@ class Baseline:
                 raise ValueError(f"{self.name} mixes rows of the kind {kind}, which it does not take")
         _check_evidence(self, self.evidence)
 
+    @property
+    def reads_training_rows(self) -> bool:
+        """Whether anything of it comes from the training corpus: weights, or at least a vocabulary."""
+        return self.weights != "random-embeddings"
+
 
 @dataclass(frozen=True)
 class ZeroShot:

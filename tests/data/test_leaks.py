@@ -14,7 +14,7 @@ from umcl_bench.data.corpus import Corpus, join
 from umcl_bench.data.images import FilePixels
 from umcl_bench.data.leaks import OVERLAPS, Leaks, known_overlaps, leak_checks
 from umcl_bench.data.policies import LabelPolicy
-from umcl_bench.data.readers import get_reader, list_readers
+from umcl_bench.data.readers import list_readers
 
 Films = NDArray[np.uint8]
 
@@ -120,11 +120,8 @@ def test_a_dataset_on_anothers_films_is_a_known_overlap_and_shares_its_patients(
     assert known_overlaps(("nih",), ("nih",)) == ()
 
 
-def test_every_overlap_that_a_reader_names_is_in_the_table() -> None:
-    known = {frozenset((overlap.one, overlap.other)) for overlap in OVERLAPS}
-    for name in list_readers():
-        for other in get_reader(name).overlaps:
-            assert frozenset((name, other)) in known, (name, other)
+def test_the_table_names_datasets_that_can_be_read() -> None:
+    assert {name for overlap in OVERLAPS for name in (overlap.one, overlap.other)} <= set(list_readers())
 
 
 def test_the_phantoms_films_are_not_searched_for_near_duplicates() -> None:

@@ -274,3 +274,19 @@ def test_a_lateral_film_is_no_frontal_one(folder: Path) -> None:
     corpus = read_folder(folder)
     assert corpus.rows("val").tolist() == [3, 4]
     assert corpus.rows("val", "all").tolist() == [0, 1, 2, 3, 4]
+
+
+def test_rows_of_text_uncertain_findings_and_who_it_was_are_kept(folder: Path) -> None:
+    rows = [{**row, "sex": "F", "age": "61", "site": "north"} for row in read_table(folder)]
+    rows[0].update(labels="Edema?; Pneumonia")
+    rows[1].update(image="", mask="", report="Mild edema.", labels="")
+    write_table(folder, rows)
+    corpus = read_folder(folder)
+    stated = dict(zip(corpus.classes, corpus.stated[0].tolist(), strict=True))
+    assert (stated["Edema"], stated["Pneumonia"]) == (-1, 1)
+    ones = read_folder(folder, ReadOptions(uncertain="ones"))
+    assert ones.labels[0, ones.classes.index("Edema")] == 1
+    assert corpus.kinds()[1] == "text"
+    assert corpus.has_image is not None
+    assert not corpus.has_image[1]
+    assert {name: column[5] for name, column in corpus.attributes.items()} == {"sex": "F", "age": "61", "site": "north"}

@@ -77,7 +77,6 @@ def test_current_films_prior_films_and_sentences(tmp_path: Path) -> None:
     assert count_kinds(corpus.kinds()) == {"image": 5, "text": 2}
     assert list(corpus.with_image(corpus.rows("test"))) == [0, 1, 2]
     assert corpus.expectations == (("labels of change", 1_326, 4), ("pairs of sentences", 361, 2))
-    assert READER.overlaps == ("mimic-cxr",)
 
 
 def test_a_film_with_two_prior_ones_has_two_rows(tmp_path: Path) -> None:

@@ -56,4 +56,3 @@ class Reader:
     policy: LabelPolicy
     recognise: Callable[[Path], str | None]
     read: Callable[[Path, ReadOptions], Corpus]
-    overlaps: tuple[str, ...] = ()  # datasets with the same films: 'ms-cxr' lies in 'mimic-cxr'

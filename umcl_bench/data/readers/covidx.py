@@ -152,5 +152,4 @@ READER = Reader(
     policy=LabelPolicy(),
     recognise=recognise,
     read=read,
-    overlaps=("rsna", "nih"),  # its source 'rsna' is the RSNA challenge, whose films are NIH's
 )

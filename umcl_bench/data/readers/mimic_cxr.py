@@ -181,5 +181,4 @@ READER = Reader(
     policy=LabelPolicy("negative", "ignore"),
     recognise=recognise,
     read=read,
-    overlaps=("ms-cxr", "ms-cxr-t"),
 )

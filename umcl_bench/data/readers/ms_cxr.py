@@ -232,5 +232,4 @@ READER = Reader(
     policy=LabelPolicy(),
     recognise=recognise,
     read=read,
-    overlaps=("mimic-cxr",),
 )

@@ -167,5 +167,4 @@ READER = Reader(
     policy=LabelPolicy(),
     recognise=recognise,
     read=read,
-    overlaps=("mimic-cxr",),
 )

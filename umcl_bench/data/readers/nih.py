@@ -230,5 +230,4 @@ READER = Reader(
     policy=LabelPolicy("negative", "ignore"),
     recognise=recognise,
     read=read,
-    overlaps=("rsna",),
 )

@@ -162,5 +162,4 @@ READER = Reader(
     policy=LabelPolicy(),
     recognise=recognise,
     read=read,
-    overlaps=("nih",),
 )
