@@ -16,7 +16,7 @@ from PIL import Image
 from tests.conftest import read_table, write_table
 from tests.data.test_dicom import write as write_dicom
 from tests.test_cli import quick  # noqa: F401  (a fixture)
-from umcl_bench import bench
+from umcl_bench import plan
 from umcl_bench.data import images, sources
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.vocabulary import CHEXPERT
@@ -133,9 +133,9 @@ def test_a_split_with_laterals_is_scored_with_them(monkeypatch: pytest.MonkeyPat
     """MedCLIP's draws have laterals, and tasks leave them out: the split decides."""
     assert sources.views_of("chexpert-5x200@medclip") == sources.views_of("mimic-5x200@medclip") == "all"
     for split, views in (("rsna@gloria", "frontal"), ("rsna@benchx", "all")):
-        monkeypatch.setattr(bench, "views_of", lambda name: "all" if "benchx" in name else "")
-        plan = bench._plan(Request("umcl", "zeroshot", data=str(rsna), split=split), Store(tmp_path))
-        assert plan.task.views == views
+        monkeypatch.setattr(plan, "views_of", lambda name: "all" if "benchx" in name else "")
+        made = plan.make_plan(Request("umcl", "zeroshot", data=str(rsna), split=split), Store(tmp_path))
+        assert made.task.views == views
 
 
 def test_what_a_task_needs_and_the_folder_lacks(quick: Quick, releases: Path) -> None:  # noqa: F811

@@ -19,6 +19,7 @@ LAYERS = (
     ("protocols",),
     ("records",),
     ("request",),
+    ("plan",),
     ("bench",),
     ("cli_options",),
     ("cli_data",),

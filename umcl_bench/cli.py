@@ -67,7 +67,7 @@ def run(
     quiet: opt.Quiet = False,
 ) -> None:
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
-    from umcl_bench.bench import describe_plan
+    from umcl_bench.plan import describe_plan
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
     from umcl_bench.request import Request
