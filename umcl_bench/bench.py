@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.sources import Source
 from umcl_bench.locks import held, machine_lock
 from umcl_bench.plan import INTERVALS, Plan, make_plan
 from umcl_bench.progress import Reporter
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from umcl_bench.models.dual import Model
 
 
-def run(request: Request, store: Store, reporter: Reporter) -> Record:
+def run(request: Request, store: Store, reporter: Reporter, source: Source | None = None) -> Record:
     """The record of the run: found in the store, or made now (trained, evaluated, written).
+
+    `source` is the request's own, where it was opened before.
 
     Raises UsageError or DataError, before any work, where model, task and data do not fit together.
     """
-    plan = make_plan(request, store)
+    plan = make_plan(request, store, source)
     for note in dict.fromkeys((*plan.source.notes, *plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")
     found = store.find(plan.id)
@@ -111,12 +114,11 @@ class _Run:
             from umcl_bench.models.random import RandomEmbeddings
 
             return RandomEmbeddings(recipe.size.dim, recipe.seed), {"selection": "none: nothing is trained"}
-        from umcl_bench.training.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
+        from umcl_bench.training.checkpoint import load_checkpoint, save_checkpoint
         from umcl_bench.training.loop import train
 
         fingerprint = seen.corpus.fingerprint  # of the rows that could be read
-        key = checkpoint_digest(recipe, fingerprint)
-        self.checkpoint = f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
+        self.checkpoint = self.plan.checkpoint(fingerprint)
         folder = self.store.root / "checkpoints" / self.checkpoint
         start = time.monotonic()
         with self.store.lock(self.checkpoint, self.reporter):

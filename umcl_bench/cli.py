@@ -11,7 +11,7 @@ import typer
 
 from umcl_bench import cli_data
 from umcl_bench import cli_options as opt
-from umcl_bench.errors import BenchError, Stopped, unknown_name
+from umcl_bench.errors import BenchError, Stopped, reason, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.progress import Reporter
@@ -219,19 +219,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is removed
     try:
         app(arguments)
-    except BenchError as error:
-        if debug:
-            raise
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}. Check the folder's permissions and the free space.", 1)
     except Exception as error:
         if debug:
             raise
-        _fail(f"this should not happen: {type(error).__name__}: {error}. Add --debug for the traceback.", 1)
+        _fail(reason(error), error.exit_code if isinstance(error, BenchError) else 1)
 
 
 def _fail(text: str, code: int) -> None:

@@ -34,3 +34,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return UsageError(f"no {kind} is named {name!r}.{hint} There are: {', '.join(names) or 'none'}.")
+
+
+def reason(error: Exception) -> str:
+    """What a person is told of an error: its message, what to look at on the disk, or that it is a fault of ours."""
+    if isinstance(error, BenchError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}. Check the folder's permissions and the free space."
+    return f"this should not happen: {type(error).__name__}: {error}. Add --debug for the traceback."

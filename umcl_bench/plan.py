@@ -51,6 +51,16 @@ class Plan:
         )
         return "-".join(_safe(name) for name in names) + f"-{key}"
 
+    def checkpoint(self, fingerprint: str) -> str:
+        """The name of its checkpoint, trained on the corpus of that fingerprint; '' where nothing is trained."""
+        if not self.recipe.baseline.reads_training_rows:
+            return ""
+        from umcl_bench.training.checkpoint import checkpoint_digest
+
+        recipe = self.recipe
+        key = checkpoint_digest(recipe, fingerprint)
+        return f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
+
     def check(self) -> None:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
         from umcl_bench.protocols import zero_shot
@@ -75,18 +85,23 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
-def make_plan(request: Request, store: Store) -> Plan:
-    """Opens the source and puts model, task and data together. Raises UsageError for what does not exist or fit."""
-    if request.size not in SIZES:
-        raise unknown_name("size", request.size, SIZES)
-    baseline, task = _with_sampling(get_baseline(request.model), request.sampling), get_task(request.task)
-    source = open_source(
+def source_of(request: Request) -> Source:
+    """The source that a request names. Requests that differ in model, task and seed may share it: it is read once."""
+    return open_source(
         request.data,
         dials=request.dials,
         options=request.options,
         train_on=request.train_on,
         skip_unreadable=request.skip_unreadable,
     )
+
+
+def make_plan(request: Request, store: Store, source: Source | None = None) -> Plan:
+    """Opens the source and puts model, task and data together. Raises UsageError for what does not exist or fit."""
+    if request.size not in SIZES:
+        raise unknown_name("size", request.size, SIZES)
+    baseline, task = _with_sampling(get_baseline(request.model), request.sampling), get_task(request.task)
+    source = source or source_of(request)
     recipe = Recipe(baseline, SIZES[request.size], seed=request.seed, code=_code_of(baseline.objective.target))
     dataset = request.split or task.dataset
     if request.split and task.dataset and not same_dataset(request.split, task.dataset):
