@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
-    ("errors", "spec", "progress"),
+    ("errors", "values", "progress"),
+    ("spec",),
     ("locks",),
     ("registry", "data"),
     ("metrics",),

@@ -6,17 +6,23 @@ explain (titles, references, evidence) are marked `doc()` and stay out of the di
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import re
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from umcl_bench.values import check_choice as _check_choice
+from umcl_bench.values import check_name as _check_name
+from umcl_bench.values import check_range as _check_range
+from umcl_bench.values import digest as digest
+from umcl_bench.values import doc as doc
+from umcl_bench.values import flatten as flatten
+from umcl_bench.values import to_dict as to_dict
 
 RowKind = Literal["image-text-label", "image-text", "image-label", "image", "text"]
 Similarity = Literal["any", "jaccard", "cosine"]
 PromptKind = Literal["hand", "continuous"]
 Position = Literal["front", "middle", "end"]
+SelectionRule = Literal["last", "val-auroc", "val-loss"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Tag = Literal["paper", "code", "summary", "recalled", "inferred", "ours"]
 
 COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
@@ -24,47 +30,6 @@ COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural
 
 METHODS = {"films": 2, "labels": 1, "training": 2, "scoring": 1, "metrics": 1}
 """Versions of the code behind a figure, part of every record's id: raise one whenever equal specs would give others."""
-
-_T = TypeVar("_T")
-
-
-def doc(default: Any) -> Any:
-    """A dataclass field that explains and does not change a figure: it is shown, but is not in the digest."""
-    return field(default=default, metadata={"doc": True})
-
-
-def to_dict(value: Any, *, with_docs: bool = True) -> Any:
-    """`value` as plain JSON data: dataclasses become objects, tuples become lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f for f in dataclasses.fields(value) if with_docs or not f.metadata.get("doc")]
-        return {f.name: to_dict(getattr(value, f.name), with_docs=with_docs) for f in fields}
-    if isinstance(value, (tuple, list)):
-        return [to_dict(v, with_docs=with_docs) for v in value]
-    if isinstance(value, dict):
-        return {str(k): to_dict(v, with_docs=with_docs) for k, v in value.items()}
-    return value
-
-
-def digest(value: Any) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of `value`'s data, without the fields that only explain."""
-    text = json.dumps(to_dict(value, with_docs=False), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise ValueError(f"name {name!r}: use lower-case letters, digits and single hyphens, as in 'my-clip'")
-
-
-def _check_choice(what: str, value: str, choices: object) -> None:
-    allowed = get_args(choices)
-    if value not in allowed:
-        raise ValueError(f"{what} is {value!r}; it must be one of {', '.join(allowed)}")
-
-
-def _check_range(what: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{what} is {value}; it must lie between {low} and {high}")
 
 
 class Evidence(NamedTuple):
@@ -202,7 +167,12 @@ class Objective:
 
 @dataclass(frozen=True)
 class Optim:
-    """AdamW with linear warm-up and a cosine to zero. The budget is the number of films seen, not of epochs."""
+    """AdamW with linear warm-up and a cosine to zero. The budget is the number of films seen, not of epochs.
+
+    `batch` is the global batch, over all processes. `micro_batch` rows of a process's share go through the towers at a
+    time (0: all), with the gradient of the whole batch; only towers with batch norm see the difference, for they then
+    normalise by the micro-batch's statistics.
+    """
 
     learning_rate: float
     weight_decay: float
@@ -211,6 +181,11 @@ class Optim:
     warmup_share: float = 0.1
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.98)
+    micro_batch: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("batch", self.batch, 2, 1_000_000)
+        _check_range("micro_batch", self.micro_batch, 0, self.batch)
 
     @property
     def steps(self) -> int:
@@ -336,29 +311,39 @@ class Intervals:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which step's weights are kept: the last, or the best on val of those at every `every` steps and the last.
+
+    `val-auroc`: the highest zero-shot macro AUROC, `val-loss`: the lowest contrastive loss; of equals the earliest.
+    """
+
+    rule: SelectionRule = "last"
+    every: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("selection rule", self.rule, SelectionRule)
+        if (self.rule == "last") != (self.every == 0):
+            raise ValueError("a selection on val looks at it every so many steps (1 or more); 'last' never does (0)")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that training needs besides the data: two equal recipes on equal data give equal weights on one machine.
 
-    `code` is the digest of the file that holds a target builder of the user's own, '' for a built-in one: a changed
-    function is another recipe.
+    `precision` is the towers' in training ('auto': bfloat16 where the machine measures faster with it); the loss and
+    the weights are float32. `compiled` towers go through torch.compile, which rounds otherwise. `code` is the digest of
+    the file of a target builder of the user's own, '' for a built-in one: a changed function is another recipe.
     """
 
     baseline: Baseline
     size: Size
     seed: int = 0
     setting: Literal["controlled"] = "controlled"
+    selection: Selection = Selection()
+    precision: Precision = "auto"
+    compiled: bool = False
     code: str = ""
     repeat: int = 0  # 0, or the how-manieth time the same run was asked for again
-
-
-def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested objects as one level of dotted names, in order; the nested objects themselves are kept too."""
-    out: dict[str, Any] = {}
-    for key, value in data.items():
-        out[f"{prefix}{key}"] = value
-        if isinstance(value, dict):
-            out.update(flatten(value, f"{prefix}{key}."))
-    return out
 
 
 TINY = Size(
