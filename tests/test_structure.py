@@ -22,8 +22,10 @@ LAYERS = (
     ("request",),
     ("plan",),
     ("bench",),
+    ("launch",),
+    ("sweep",),
     ("cli_options",),
-    ("cli_data",),
+    ("cli_data", "cli_sweep"),
     ("cli",),
     ("__main__",),
 )

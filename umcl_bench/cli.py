@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from umcl_bench import cli_data
+from umcl_bench import cli_data, cli_sweep
 from umcl_bench import cli_options as opt
-from umcl_bench.errors import BenchError, Stopped, reason, unknown_name
+from umcl_bench.errors import BenchError, reason, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.progress import Reporter
@@ -31,6 +31,7 @@ StoreOption = Annotated[
     Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
 ]
 SizeOption = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
+EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 
 
 @app.callback()
@@ -40,11 +41,13 @@ def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 @app.command()
 def run(
-    model: Annotated[str, typer.Option(help="A model's name: see `umcl-bench list models`.")],
-    task: Annotated[str, typer.Option(help="A task's name: see `umcl-bench list tasks`.")],
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="A model's name, or several: a,b. See `umcl-bench list models`.")],
+    task: Annotated[str, typer.Option(help="A task's name, or several: a,b. See `umcl-bench list tasks`.")],
     data: opt.Data = None,
     size: SizeOption = "tiny",
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
+    seeds: cli_sweep.Seeds = "",
     dial: opt.Dials = None,
     unnamed: opt.Unnamed = "",
     uncertain: opt.Uncertain = "",
@@ -61,51 +64,69 @@ def run(
     store: StoreOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
-    eval_batch: Annotated[
-        int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")
-    ] = 64,
+    eval_batch: EvalBatch = 64,
+    launcher: cli_sweep.Launcher = "local",
+    ray_address: cli_sweep.RayAddress = None,
+    retries: cli_sweep.Retries = None,
+    slurm_option: cli_sweep.SlurmOption = None,
+    output_dir: cli_sweep.OutputDir = None,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Train a model, run a task, and print its leaderboard row. A run that is on record does no work."""
-    from umcl_bench.plan import describe_plan
+    """Train a model, run a task, and print its leaderboard row. A run that is on record does no work.
+
+    Several models, tasks or seeds are a sweep: every combination is a run, and one that fails does not stop the others.
+    """
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
+    from umcl_bench.sweep import combine, parse_seeds
+
+    launch = cli_sweep.Launch(launcher, ray_address, retries, tuple(slurm_option or ()), output_dir)
+    models, tasks = opt.names(model) or (model,), opt.names(task) or (task,)
+    requests = combine(_request(context.params), models, tasks, parse_seeds(seed, seeds))
+    with opt.stoppable():
+        if len(requests) == 1 and launcher == "local":
+            _run(requests[0], Store(store), Reporter(quiet=quiet), plan=plan)
+        else:
+            words = cli_sweep.words_given(context)
+            cli_sweep.run(requests, words, launch, Store(store), Reporter(quiet=quiet), plan=plan)
+
+
+def _request(given: dict[str, Any]) -> Request:
+    """What was typed for `run`, by the options' names, as a request."""
     from umcl_bench.request import Request
 
-    request = Request(
-        model=model,
-        task=task,
-        data=data,
-        size=size,
-        seed=seed,
-        dials=opt.parse_dials(dial),
-        options=opt.read_options(unnamed, uncertain, section, votes, labeler),
-        train_on=opt.names(train_on),
-        split=split,
-        skip_unreadable=skip_unreadable,
-        sampling=opt.parse_sampling(mix, balanced),
-        again=again,
-        device=device,
-        workers=workers,
-        eval_batch=eval_batch,
+    plain = (
+        "model",
+        "task",
+        "data",
+        "size",
+        "seed",
+        "split",
+        "skip_unreadable",
+        "again",
+        "device",
+        "workers",
+        "eval_batch",
     )
-    if plan:
-        typer.echo(describe_plan(request, Store(store)))
-        return
-    _run(request, Store(store), Reporter(quiet=quiet))
+    return Request(
+        **{name: given[name] for name in plain},
+        dials=opt.parse_dials(given["dial"]),
+        options=opt.read_options(*(given[name] for name in ("unnamed", "uncertain", "section", "votes", "labeler"))),
+        train_on=opt.names(given["train_on"]),
+        sampling=opt.parse_sampling(given["mix"], given["balanced"]),
+    )
 
 
-def _run(request: Request, store: Store, reporter: Reporter) -> None:
+def _run(request: Request, store: Store, reporter: Reporter, *, plan: bool) -> None:
     from umcl_bench.bench import run as run_bench
+    from umcl_bench.plan import describe_plan
     from umcl_bench.records.leaderboard import tables, to_terminal
 
-    try:
-        record = run_bench(request, store, reporter)
-    except KeyboardInterrupt:
-        raise Stopped(
-            "stopped; nothing half-written is left. The same command goes on from what is finished."
-        ) from None
-    typer.echo(to_terminal(tables([record]), _width()), nl=False)
+    if plan:
+        typer.echo(describe_plan(request, store))
+        return
+    record = run_bench(request, store, reporter)
+    typer.echo(to_terminal(tables([record]), opt.width()), nl=False)
     for text in record.result["warnings"]:
         reporter.warn(text)
     reporter.say(f"record: {record.folder}")
@@ -193,7 +214,9 @@ def leaderboard(
         text = to_csv(records)
     else:
         text = (
-            to_markdown(tables(records)) if format == "md" else to_terminal(tables(records), _width(output is not None))
+            to_markdown(tables(records))
+            if format == "md"
+            else to_terminal(tables(records), opt.width(output is not None))
         )
     if output is None:
         typer.echo(text, nl=False)
@@ -205,11 +228,6 @@ def _print_pairs(pairs: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in pairs)
     for name, text in pairs:
         typer.echo(f"{name:<{width}}  {text}")
-
-
-def _width(to_file: bool = False) -> int | None:
-    """The terminal's own width; 140 columns where the output is no terminal."""
-    return None if sys.stdout.isatty() and not to_file else 140
 
 
 def main() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from umcl_bench.errors import UsageError, unknown_name
+from umcl_bench.errors import Stopped, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.data.readers import ReadOptions
@@ -125,3 +127,19 @@ def write_whole(path: Path, text: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def width(to_file: bool = False) -> int | None:
+    """The terminal's own width; 140 columns where the output is no terminal."""
+    return None if sys.stdout.isatty() and not to_file else 140
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turns Ctrl-C into the error that says what is left."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(
+            "stopped; nothing half-written is left. The same command goes on from what is finished."
+        ) from None
