@@ -1,4 +1,4 @@
-"""The contrastive loss with a target matrix, exact and tiled.
+"""The contrastive loss with a target matrix, exact and tiled, on one process or over several.
 
 With z_ij = scale x_i . t_j and targets T = S / (row sum of S), the cross-entropy of film i is
 L_i = lse_j z_ij - (sum_j S_ij z_ij) / (sum_j S_ij), and the same over columns for texts. Both directions are summed
@@ -8,7 +8,7 @@ tile by tile; the backward pass makes each tile again: memory is O(n d + tile^2)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +18,43 @@ from umcl_bench.spec import Objective
 
 TILE = 1024
 Tile = Callable[[slice, slice], Tensor]
+
+
+class Peers(Protocol):
+    """The processes of one training: each holds some consecutive films and texts of the global batch.
+
+    All of them call these methods in the same order, each once in a forward or a backward pass.
+    """
+
+    @property
+    def films(self) -> slice:
+        """This process's rows of the global batch's films."""
+
+    @property
+    def texts(self) -> slice:
+        """This process's rows of the global batch's texts."""
+
+    def gather_texts(self, mine: Tensor) -> Tensor:
+        """(m_r, ...) -> (m, ...): all processes' rows in order, without a gradient."""
+
+    def gather_columns(self, mine: Tensor) -> Tensor:
+        """A tensor of the same shape (...) everywhere -> (world, ...), by rank."""
+
+    def total(self, mine: Tensor) -> Tensor:
+        """The sum over the processes of a tensor of the same shape everywhere."""
+
+
+class _Alone:
+    films = texts = slice(None)
+
+    def gather_texts(self, mine: Tensor) -> Tensor:
+        return mine
+
+    def gather_columns(self, mine: Tensor) -> Tensor:
+        return mine[None]
+
+    def total(self, mine: Tensor) -> Tensor:
+        return mine
 
 
 class Statistics(NamedTuple):
@@ -41,36 +78,55 @@ def contrastive_loss(
     objective: Objective,
     build: Builder,
     tile: int = TILE,
+    *,
+    peers: Peers | None = None,
+    precision: torch.dtype | None = None,
 ) -> Tensor:
     """W CE(T_i2t, z) + (1 - w) CE(T_t2i, z^T) as a scalar, for unit rows z_img (n, d), z_txt (m, d).
 
     Rows (columns) without any target are left out of their mean.
+
+    With `peers`, z_img and z_txt are this process's rows, and `films` and `texts` describe the whole batch on every
+    process. The value is the whole batch's, the same everywhere; so are the gradients of z_img and z_txt. That of
+    `scale` is this process's part, and the parts add up to the whole.
+
+    `precision` is the type of the factors of the matrix products, by default that of z: bfloat16 is faster and rounds
+    the logits to 8 bits (results/performance/loss.md has the error).
     """
+    peers = peers or _Alone()
+    mine = films.rows(peers.films)
 
     def targets(rows: slice, columns: slice) -> Tensor:
-        return build(films.rows(rows), texts.rows(columns), objective).to(z_img.dtype)
+        return build(mine.rows(rows), texts.rows(columns), objective).to(z_img.dtype)
 
-    loss: Tensor = _Tiled.apply(z_img, z_txt, scale, targets, objective.image_to_text, tile)
+    with torch.autocast(z_img.device.type, enabled=False):
+        loss: Tensor = _Tiled.apply(
+            z_img, z_txt, scale, targets, objective.image_to_text, tile, peers, precision or z_img.dtype
+        )
     return loss
 
 
 @torch.no_grad()
 def target_statistics(films: Side, texts: Side, objective: Objective, build: Builder, tile: int = TILE) -> Statistics:
-    """The batch's false-negative rate, target entropy and positives per film."""
+    """The batch's false-negative rate, target entropy and positives per film.
+
+    Of several processes each can take its own films (`films.rows(peers.films)`) and all texts.
+    """
     n, m = len(films.pair), len(texts.pair)
-    missed = others = positives = 0.0
+    counts = torch.zeros(3, dtype=torch.float64, device=films.pair.device)
     total, weighted = torch.zeros(n, device=films.pair.device), torch.zeros(n, device=films.pair.device)
-    for rows, columns in _tiles(n, m, tile):
-        s = build(films.rows(rows), texts.rows(columns), objective).float()
-        other = same_pair(films.rows(rows), texts.rows(columns)) == 0
-        missed += float((other & (s == 0) & (shared_claims(films.rows(rows), texts.rows(columns)) > 0)).sum())
-        others += float(other.sum())
-        positives += float((s > 0).sum())
-        total[rows] += s.sum(1)
-        weighted[rows] += torch.special.xlogy(s, s).sum(1)
+    for i, j in _tiles(n, m, tile):
+        rows, columns = films.rows(i), texts.rows(j)
+        s = build(rows, columns, objective).float()
+        other = same_pair(rows, columns) == 0
+        missed = other & (s == 0) & (shared_claims(rows, columns) > 0)
+        counts += torch.stack([missed.sum(), other.sum(), (s > 0).sum()])
+        total[i] += s.sum(1)
+        weighted[i] += torch.special.xlogy(s, s).sum(1)
     kept = total > 0
     entropy = (total[kept].log() - weighted[kept] / total[kept]).mean()
-    return Statistics(missed / others if others else float("nan"), float(entropy), positives / n)
+    missed_pairs, others, positives = counts.tolist()
+    return Statistics(missed_pairs / others if others else float("nan"), float(entropy), positives / n)
 
 
 def _tiles(n: int, m: int, tile: int) -> Iterator[tuple[slice, slice]]:
@@ -80,65 +136,85 @@ def _tiles(n: int, m: int, tile: int) -> Iterator[tuple[slice, slice]]:
 
 
 class _Sums(NamedTuple):
-    """Over one axis of the matrices: log-sum-exp of z, sum of S, and sum of S z."""
+    """Of each line of the matrices (a row, or a column): log-sum-exp of z, sum of S, and sum of S z."""
 
     lse: Tensor
     s: Tensor
     sz: Tensor
 
     @classmethod
-    def zeros(cls, like: Tensor) -> _Sums:
-        n = len(like)
+    def zeros(cls, n: int, like: Tensor) -> _Sums:
         return cls(like.new_full((n,), -torch.inf), like.new_zeros(n), like.new_zeros(n))
 
-    def add(self, at: slice, logits: Tensor, s: Tensor, axis: int) -> None:
-        self.lse[at] = torch.logaddexp(self.lse[at], logits.logsumexp(axis))
+    def add(self, at: slice, logits: Tensor, s: Tensor, sz: Tensor, axis: int) -> None:
+        self.lse[at] = torch.logaddexp(self.lse[at], _logsumexp(logits, axis))
         self.s[at] += s.sum(axis)
-        self.sz[at] += (s * logits).sum(axis)
+        self.sz[at] += sz.sum(axis)
 
-    def loss(self) -> Tensor:
-        kept = self.s > 0
-        return (self.lse[kept] - self.sz[kept] / self.s[kept]).sum() / kept.sum().clamp(min=1)
+    def over(self, peers: Peers) -> _Sums:
+        """The same lines of all processes, joined."""
+        lse, s, sz = peers.gather_columns(torch.stack(self)).unbind(1)
+        return _Sums(lse.logsumexp(0), s.sum(0), sz.sum(0))
 
-    def weight(self) -> Tensor:
-        """What each row's gradient is multiplied with: 1 / (number of rows with a target), or 0."""
+    def losses(self) -> Tensor:
+        """(2,): the sum of the cross-entropies of the lines that have a target, and how many these are."""
         kept = self.s > 0
-        return kept.to(self.s.dtype) / kept.sum().clamp(min=1)
+        return torch.stack([torch.where(kept, self.lse - self.sz / self.s, 0).sum(), kept.sum().to(self.s.dtype)])
+
+    def factors(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """(a, b), each (n,): exp(z - a) - b S is weight (softmax - target), and 0 in lines without a target."""
+        kept = self.s > 0
+        return torch.where(kept, self.lse - weight.log(), torch.inf), torch.where(kept, weight / self.s, 0)
+
+
+def _logsumexp(z: Tensor, axis: int) -> Tensor:
+    """As torch.logsumexp, which takes a tile as long as its matrix product on a CPU: this is eight times faster."""
+    top = z.amax(axis, keepdim=True)
+    return (z - top).exp_().sum(axis).log_() + top.squeeze(axis)
 
 
 class _Tiled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, z_img: Tensor, z_txt: Tensor, scale: Tensor, targets: Tile, share: float, tile: int
+        ctx: Any,
+        z_img: Tensor,
+        z_txt: Tensor,
+        scale: Tensor,
+        targets: Tile,
+        share: float,
+        tile: int,
+        peers: Peers,
+        precision: torch.dtype,
     ) -> Tensor:
-        rows, columns = _Sums.zeros(z_img), _Sums.zeros(z_txt)
-        for i, j in _tiles(len(z_img), len(z_txt), tile):
-            logits = scale * (z_img[i] @ z_txt[j].T)
-            s = targets(i, j)
-            rows.add(i, logits, s, 1)
-            columns.add(j, logits, s, 0)
-        ctx.save_for_backward(z_img, z_txt, scale)
-        ctx.rest = (rows, columns, targets, share, tile)
-        return share * rows.loss() + (1 - share) * columns.loss()
+        x, y = (scale * z_img).to(precision), peers.gather_texts(z_txt).to(precision)
+        rows, columns = _Sums.zeros(len(x), z_img), _Sums.zeros(len(y), z_img)
+        for i, j in _tiles(len(x), len(y), tile):
+            logits, s = (x[i] @ y[j].T).to(z_img.dtype), targets(i, j)
+            sz = s * logits
+            rows.add(i, logits, s, sz, 1)
+            columns.add(j, logits, s, sz, 0)
+        columns = columns.over(peers)
+        sums = torch.stack([peers.total(rows.losses()), columns.losses()])
+        weights = sums.new_tensor([share, 1 - share]) / sums[:, 1].clamp(min=1)
+        ctx.save_for_backward(z_img, y, scale, *rows.factors(weights[0]), *columns.factors(weights[1]))
+        ctx.rest = (targets, tile, peers)
+        return weights @ sums[:, 0]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        z_img, z_txt, scale = ctx.saved_tensors
-        rows, columns, targets, share, tile = ctx.rest
-        d_img, d_txt, d_scale = torch.zeros_like(z_img), torch.zeros_like(z_txt), torch.zeros_like(scale)
-        of_row, of_column = share * rows.weight(), (1 - share) * columns.weight()
-        for i, j in _tiles(len(z_img), len(z_txt), tile):
-            cosines = z_img[i] @ z_txt[j].T
-            logits, s = scale * cosines, targets(i, j)
-            g = of_row[i, None] * _residual(logits, s, rows.lse[i, None], rows.s[i, None])
-            g += of_column[None, j] * _residual(logits, s, columns.lse[None, j], columns.s[None, j])
-            d_img[i] += scale * (g @ z_txt[j])
-            d_txt[j] += scale * (g.T @ z_img[i])
-            d_scale += (g * cosines).sum()
-        return grad * d_img, grad * d_txt, grad * d_scale, None, None, None
-
-
-def _residual(logits: Tensor, s: Tensor, lse: Tensor, total: Tensor) -> Tensor:
-    """Softmax - target, of a tile whose sums are known."""
-    tiny = torch.finfo(s.dtype).tiny
-    return (logits - lse).exp() - s / total.clamp(min=tiny)
+        z_img, y, scale, row_a, row_b, column_a, column_b = ctx.saved_tensors
+        targets, tile, peers = ctx.rest
+        x = (scale * z_img).to(y.dtype)
+        d_img, d_txt = torch.zeros_like(z_img), z_img.new_zeros(y.shape)
+        for i, j in _tiles(len(x), len(y), tile):
+            logits = (x[i] @ y[j].T).to(z_img.dtype)
+            g = (logits - row_a[i, None]).exp_()
+            g += logits.sub_(column_a[j]).exp_()
+            g.addcmul_(targets(i, j), row_b[i, None] + column_b[j], value=-1)
+            g = g.to(y.dtype)
+            d_img[i] += g @ y[j]
+            d_txt[j] += g.T @ x[i]
+        d_img *= grad
+        d_scale = (d_img * z_img).sum()  # sum_ij g_ij x_i . t_j, without another pass over the tiles
+        d_txt = peers.total(d_txt.mul_(grad))[peers.texts]
+        return d_img.mul_(scale), d_txt, d_scale.reshape(scale.shape), None, None, None, None, None
