@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import io
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from umcl_bench import spec
+from umcl_bench import cli, spec
+from umcl_bench.data import sources
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.data.phantom import PhantomSpec, phantom_corpus
+from umcl_bench.data.phantom import Dials, PhantomSpec, phantom_corpus
 from umcl_bench.progress import Reporter
 
 SMALL_PHANTOM = PhantomSpec(train=160, val=24, test=64)
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+Quick = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +43,33 @@ def short_budget(monkeypatch: pytest.MonkeyPatch) -> spec.Size:
     size = dataclasses.replace(spec.TINY, optim=dataclasses.replace(spec.TINY.optim, batch=32, films_seen=192))
     monkeypatch.setitem(spec.SIZES, "tiny", size)
     return size
+
+
+def small_phantom(dials: dict[str, float]) -> sources.Source:
+    """The phantom of SMALL_PHANTOM as a source."""
+    corpus = phantom_corpus(dataclasses.replace(SMALL_PHANTOM, dials=Dials(**dials)))
+    return sources.Source(None, {"phantom": lambda: corpus})
+
+
+@pytest.fixture
+def quick(tmp_path: Path, short_budget: spec.Size, monkeypatch: pytest.MonkeyPatch) -> Quick:
+    """Calls the command line with a small phantom and budget: exit code, standard output, standard error."""
+    monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("UMCL_BENCH_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr(sources, "_open_phantom", small_phantom)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["umcl-bench", *arguments])
+        code = 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return code, out.getvalue(), err.getvalue()
+
+    return run
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The command line from end to end: the main job, its neighbours, and wrong input."""
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -11,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import SMALL_PHANTOM, read_table, write_folder, write_table
-from umcl_bench import cli, spec
-from umcl_bench.data import sources
+from tests.conftest import Quick, read_table, write_folder, write_table
+from umcl_bench import spec
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.data.phantom import Dials, phantom_corpus
 
 COMMAND = [sys.executable, "-m", "umcl_bench"]
 MAIN_JOB = ["run", "--model", "umcl", "--task", "zeroshot-chexpert"]
@@ -171,39 +167,6 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 # From here on inside this process, with six training steps: the same code, less time.
-
-
-def small_phantom(dials: dict[str, float]) -> sources.Source:
-    corpus = phantom_corpus(dataclasses.replace(SMALL_PHANTOM, dials=Dials(**dials)))
-    return sources.Source(None, {"phantom": lambda: corpus})
-
-
-@pytest.fixture
-def quick(
-    tmp_path: Path, short_budget: spec.Size, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
-    """Calls the command line with a small phantom and budget: exit code, standard output, standard error."""
-    monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("UMCL_BENCH_STORE", str(tmp_path / "runs"))
-    monkeypatch.setattr(sources, "_open_phantom", small_phantom)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        import contextlib
-
-        out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(sys, "argv", ["umcl-bench", *arguments])
-        code = 0
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                cli.main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-        return code, out.getvalue(), err.getvalue()
-
-    return run
-
-
-Quick = Callable[..., tuple[int, str, str]]
 
 
 def scores(tmp_path: Path) -> list[Any]:

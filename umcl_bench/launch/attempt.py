@@ -14,6 +14,7 @@ from typing import NamedTuple
 PROGRAM = ("-m", "umcl_bench")
 TAIL = 8
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: nothing may be after a fork
 
 
 class Ended(NamedTuple):
@@ -57,7 +58,7 @@ def attempt(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=_end_with_the_parent if sys.platform == "linux" else None,
+        preexec_fn=_end_with_the_parent if _LIBC else None,
     )
     tail: deque[str] = deque(maxlen=TAIL)
     with process:
@@ -70,4 +71,5 @@ def attempt(
 
 def _end_with_the_parent() -> None:
     """A worker that is killed takes its run along: an orphan would hold the GPU and the locks."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    assert _LIBC is not None
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
