@@ -50,7 +50,7 @@ def run(request: Request, store: Store, reporter: Reporter, source: Source | Non
 
 class _Run:
     def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter) -> None:
-        from umcl_bench.training.loop import pick_device
+        from umcl_bench.training.device import pick_device
 
         self.plan, self.request, self.store, self.reporter = plan, request, store, reporter
         self.device = pick_device(request.device)

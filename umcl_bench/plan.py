@@ -65,7 +65,7 @@ class Plan:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
         from umcl_bench.protocols import zero_shot
         from umcl_bench.training.batches import eligible_rows
-        from umcl_bench.training.loop import pick_device
+        from umcl_bench.training.device import pick_device
 
         pick_device(self.device)
         zero_shot.check(self.task, self.corpus)

@@ -21,7 +21,9 @@ from umcl_bench.spec import TINY, Augment, Optim, Recipe
 from umcl_bench.training.augment import augment
 from umcl_bench.training.batches import claims, draw_states, training_rows
 from umcl_bench.training.checkpoint import FACTS, WEIGHTS, load_checkpoint, save_checkpoint
-from umcl_bench.training.loop import Trained, learning_rate, pick_device, train
+from umcl_bench.training.device import pick_device
+from umcl_bench.training.loop import Trained, train
+from umcl_bench.training.optim import learning_rate
 
 CPU = torch.device("cpu")
 
@@ -74,7 +76,7 @@ def test_an_epoch_shows_every_row_once(phantom: Corpus) -> None:
     size = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, batch=32, films_seen=320))
     recipe = recipe_of("umcl", size)
     data = training_rows(phantom, recipe)
-    seen = np.concatenate([b.rows for b in data.batches(recipe, np.random.default_rng(0))])
+    seen = np.concatenate([b.rows for b in data.batches(recipe)])
     assert len(seen) == 320
     for epoch in (seen[:160], seen[160:]):
         assert sorted(epoch) == list(range(160))
@@ -84,7 +86,7 @@ def test_a_row_shows_its_report_or_one_of_its_states(phantom: Corpus) -> None:
     recipe = recipe_of("umcl", TINY)
     assert recipe.baseline.prompt.share == 0.25
     data = training_rows(phantom, recipe)
-    batch = next(data.batches(recipe, np.random.default_rng(0)))
+    batch = next(data.batches(recipe))
     for row, state, says, denies in zip(batch.rows, batch.states, batch.text_present, batch.text_absent, strict=True):
         assert state >= 0 or data.has_text[row]
         if state < 0:
@@ -101,7 +103,7 @@ def test_prompts_are_shown_in_the_share_asked_for(phantom: Corpus, share: float)
     umcl = registry.get_baseline("umcl")
     recipe = Recipe(dataclasses.replace(umcl, prompt=dataclasses.replace(umcl.prompt, share=share)), TINY)
     data = training_rows(phantom, recipe)
-    stream = data.batches(recipe, np.random.default_rng(0))
+    stream = data.batches(recipe)
     batches = [next(stream) for _ in range(20)]
     prompted = np.concatenate([b.states >= 0 for b in batches])
     with_report = np.concatenate([data.has_text[b.rows] for b in batches])

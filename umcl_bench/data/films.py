@@ -44,8 +44,22 @@ class JoinedFilms:
             film: NDArray[np.uint8] = self[np.array([rows])][0]
             return film
         out = np.empty((len(rows), *self.parts[0].shape[1:]), dtype=np.uint8)
+        self.take(rows, out)
+        return out
+
+    def take(self, rows: Rows, out: NDArray[np.uint8]) -> None:
+        """Writes the films of `rows` into `out` (len(rows), s, s)."""
         part_of = np.searchsorted(self.starts, rows, side="right") - 1
         for number, part in enumerate(self.parts):
             chosen = part_of == number
             out[chosen] = part[rows[chosen] - self.starts[number]]
-        return out
+
+
+def take(films: FilmStack, rows: Rows, out: NDArray[np.uint8]) -> None:
+    """Copies films straight from their memory map into `out` (len(rows), s, s): pinned memory, say."""
+    if isinstance(films, np.ndarray):
+        np.take(films, rows, axis=0, out=out, mode="clip")  # 'raise' would go through a buffer; the rows are ours
+    elif isinstance(films, JoinedFilms):
+        films.take(rows, out)
+    else:
+        out[...] = films[rows]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from umcl_bench.models.prompts import PromptEncoder, tokenise_names
 from umcl_bench.models.towers import ImageEncoder, TextEncoder
@@ -42,6 +42,23 @@ class Model(Protocol):
         """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name."""
 
 
+class TextBatch(NamedTuple):
+    """The texts of a batch: tokenised reports and names of states, and which of them each text is.
+
+    `place` (m,) numbers the names from 0, then the reports; ids are (r, l), lengths (r,).
+    """
+
+    names: Tensor
+    name_lengths: Tensor
+    reports: Tensor
+    report_lengths: Tensor
+    place: Tensor
+
+
+Features = dict[str, Tensor]
+"""What the towers give a loss: "image" (n, d) and "text" (m, d) of unit rows, and "scale", the logit scale."""
+
+
 class DualEncoder(nn.Module):
     """The trained modules. `encode_*` give unit rows (n, d)."""
 
@@ -54,6 +71,19 @@ class DualEncoder(nn.Module):
         self.max_log_scale = math.log(recipe.baseline.objective.max_scale)
         scale = torch.tensor(-math.log(recipe.baseline.objective.temperature))
         self.log_scale = nn.Parameter(scale, requires_grad=recipe.baseline.objective.learn_temperature)
+
+    def forward(self, films: Tensor, texts: TextBatch) -> Features:
+        """All that a loss needs of films (n, s, s) and texts, in one pass: each text through the tower once."""
+        return {"image": self.encode_image(films), "text": self.encode_mixed(texts), "scale": self.scale()}
+
+    def encode_mixed(self, texts: TextBatch) -> Tensor:
+        """Reports, and states in their prompts, in the order of `texts.place` -> (m, d)."""
+        names, lengths = self.prompts.embed(self.text, texts.names, texts.name_lengths)
+        reports = self.text.embed(texts.reports)
+        longest = max(names.shape[1], reports.shape[1])
+        both = [pad(rows, (0, 0, 0, longest - rows.shape[1])) for rows in (names, reports)]
+        features = self.text(torch.cat(both), torch.cat([lengths, texts.report_lengths]))
+        return normalize(features.float(), dim=-1)[texts.place]
 
     def encode_image(self, films: Tensor) -> Tensor:
         """Films (n, s, s) -> (n, d)."""

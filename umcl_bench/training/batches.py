@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
+from umcl_bench.data.laterality import names_side
 from umcl_bench.data.tokens import Tokens, encode, train_tokenizer
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
@@ -20,6 +22,8 @@ from umcl_bench.spec import Baseline, Prompt, Recipe
 from umcl_bench.training.sampler import draw_batches
 
 Claims = NDArray[np.float32]
+ORDER, STATES, FILMS, MODULES = 2, 3, 4, 5
+"""What a generator draws: with the seed (and the step) they are its own seed, so none of its state need be kept."""
 
 
 class Batch(NamedTuple):
@@ -36,26 +40,41 @@ class Batch(NamedTuple):
     text_present: Claims
     text_absent: Claims
 
+    def dealt(self, processes: int) -> Batch:
+        """The rows in the order of the processes that they are dealt to by turns: row 0 to the first, 1 to the next."""
+        order = np.concatenate([np.arange(rank, len(self.rows), processes) for rank in range(processes)])
+        return Batch(*(column[order] for column in self))
+
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The eligible rows (n,) of a corpus, their kinds, claims (n, k) and reports as tokens."""
+    """The eligible rows (n,) of a corpus, their kinds, claims (n, k) and reports as tokens.
+
+    `sided` are the rows whose report names a side, so that their film may not be flipped under it.
+    """
 
     rows: Rows
     kinds: NDArray[np.object_]
     has_film: NDArray[np.bool_]
     has_text: NDArray[np.bool_]
+    sided: NDArray[np.bool_]
     present: Claims
     absent: Claims
     reports: Tokens
     names: Tokens
     tokenizer: Tokenizer
 
-    def batches(self, recipe: Recipe, rng: Generator) -> Iterator[Batch]:
-        """`recipe.size.optim.steps` batches of `recipe.size.optim.batch` rows."""
-        optim, baseline = recipe.size.optim, recipe.baseline
-        for chosen in draw_batches(self.kinds, self.present, baseline.sampling, optim.batch, optim.steps, rng):
-            yield self._batch(chosen, baseline.prompt, rng)
+    def batches(self, recipe: Recipe, start: int = 0) -> Iterator[Batch]:
+        """The batches of `recipe.size.optim.batch` rows from step `start` + 1 on.
+
+        The order of rows comes from one generator, which is run from its beginning (a draw costs microseconds); what
+        the rows show at a step comes from a generator of that step. So a training that goes on sees the same.
+        """
+        optim, baseline, seed = recipe.size.optim, recipe.baseline, recipe.seed
+        order = np.random.default_rng([seed, ORDER])
+        drawn = draw_batches(self.kinds, self.present, baseline.sampling, optim.batch, optim.steps, order)
+        for step, chosen in enumerate(itertools.islice(drawn, start, None), start=start + 1):
+            yield self._batch(chosen, baseline.prompt, np.random.default_rng([seed, STATES, step]))
 
     def _batch(self, chosen: Rows, prompt: Prompt, rng: Generator) -> Batch:
         k = self.present.shape[1]
@@ -121,6 +140,7 @@ def training_rows(corpus: Corpus, recipe: Recipe) -> TrainingRows:
         kinds=corpus.kinds()[rows],
         has_film=np.ones(len(rows), bool) if corpus.has_image is None else corpus.has_image[rows],
         has_text=np.array([bool(text) for text in texts]),
+        sided=np.array([names_side(text) for text in texts]),
         present=present,
         absent=absent,
         reports=encode(tokenizer, texts, size.max_tokens),

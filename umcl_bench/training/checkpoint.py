@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from tokenizers import Tokenizer
 from umcl_bench.errors import BenchError
 from umcl_bench.models.dual import TrainedModel, build_encoder
 from umcl_bench.spec import METHODS, Recipe, digest, to_dict
-from umcl_bench.training.loop import LogRow, Trained
+from umcl_bench.training.loop import Trained
+from umcl_bench.training.monitor import write_log
 
 WEIGHTS, TOKENIZER, FACTS, LOG = "model.safetensors", "tokenizer.json", "checkpoint.json", "log.csv"
 
@@ -42,10 +42,7 @@ def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint:
         "training": trained.facts,
     }
     (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    with (folder / LOG).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(LogRow._fields)
-        writer.writerows([f"{value:.6g}" for value in row] for row in trained.log)
+    write_log(folder / LOG, trained.log)
 
 
 def load_checkpoint(

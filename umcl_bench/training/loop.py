@@ -1,49 +1,48 @@
-"""The trainer: one loop for every model, on a CPU or a GPU."""
+"""The trainer: one loop for every model, on a CPU or GPUs, in one process or as many as torchrun starts."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from umcl_bench.data.corpus import Corpus, Rows, count_kinds
+from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.films import FilmStack
-from umcl_bench.errors import BenchError, UsageError
+from umcl_bench.errors import BenchError, Stopped
+from umcl_bench.models import towers
 from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
-from umcl_bench.objectives.contrastive import Statistics, contrastive_loss, target_statistics
-from umcl_bench.objectives.targets import Side, get_builder
 from umcl_bench.progress import Reporter
-from umcl_bench.spec import Optim, Recipe
-from umcl_bench.training.augment import augment
-from umcl_bench.training.batches import Batch, TrainingRows, training_rows
+from umcl_bench.spec import Recipe
+from umcl_bench.training import batch_norm, peers
+from umcl_bench.training.batches import TrainingRows, training_rows
+from umcl_bench.training.device import training_precision
+from umcl_bench.training.feed import Feed, Parcel
+from umcl_bench.training.monitor import LogRow, Monitor
+from umcl_bench.training.optim import build_optimiser, set_learning_rate
+from umcl_bench.training.runtime import DEFAULT, Runtime
+from umcl_bench.training.selection import Best, describe_selection, is_better
+from umcl_bench.training.state import State, load_state, save_state
+from umcl_bench.training.step import Stepper
+from umcl_bench.training.watch import LATE, Finite, Signals, name_rows, peak_memory
 
-# Reports go through the text tower in groups of this many, of similar length, padded to a multiple of so many tokens:
-# padding all to the batch's longest wastes half of the tower, and oneDNN compiles bf16 kernels anew for every shape.
-_GROUP = 32
-_LENGTH_STEP = 16
+choose_attention = getattr(towers, "choose_attention", lambda *a: None)
+checkpoint_activations = getattr(towers, "checkpoint_activations", lambda *a: None)
 
-SELECTION = "last step (no selection; val is not read)"
+Evaluate = Callable[[TrainedModel], float]
+"""The figure that a selection goes by, of a model on the training data's val split."""
 
 
-class LogRow(NamedTuple):
-    """One step of the log."""
+@dataclass(frozen=True)
+class Unfinished:
+    """Where a training's state is kept until it is done, and the digest of what the state belongs to."""
 
-    step: int
-    loss: float
-    learning_rate: float
-    scale: float
-    films_per_second: float
-    false_negative_rate: float
-    target_entropy: float
-    positives: float
+    folder: Path
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -55,174 +54,260 @@ class Trained:
     facts: dict[str, object]
 
 
-def pick_device(name: str) -> torch.device:
-    """'auto' is the GPU where there is one. Raises UsageError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name!r}: it must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here; use --device cpu")
-    return torch.device(name)
+def train(
+    recipe: Recipe,
+    corpus: Corpus,
+    films: FilmStack,
+    device: torch.device,
+    reporter: Reporter,
+    runtime: Runtime = DEFAULT,
+    unfinished: Unfinished | None = None,
+    evaluate: Evaluate | None = None,
+) -> Trained:
+    """Trains `recipe` on the corpus's train split, whose films are `films` (rows of the corpus).
 
-
-def training_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the machine has instructions for it (elsewhere it is emulated, and slower), else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    has_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if has_bf16 else torch.float32
-
-
-def train(recipe: Recipe, corpus: Corpus, films: FilmStack, device: torch.device, reporter: Reporter) -> Trained:
-    """Trains `recipe` on the corpus's train split, whose films are `films` (rows of the corpus)."""
+    With `unfinished`, what was trained before an interruption is gone on from. `evaluate` is for a recipe whose
+    selection reads val. Raises BenchError for a loss that is not finite, and Stopped after a signal.
+    """
     data = training_rows(corpus, recipe)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
-    encoder = encoder.to(memory_format=torch.channels_last)
-    steps = recipe.size.optim.steps if recipe.baseline.weights == "trained" else 0
-    trainer = _Trainer(recipe, data, encoder, films, device)
-    start = time.monotonic()
-    log = tuple(trainer.run(reporter)) if steps else ()
-    seconds = time.monotonic() - start
-    facts: dict[str, object] = {
-        "steps": steps,
-        "films_seen": steps * recipe.size.optim.batch,
-        "seconds": round(seconds, 2),
-        "films_per_second": round(steps * recipe.size.optim.batch / seconds, 1) if steps else None,
-        "precision": str(trainer.precision).removeprefix("torch."),
-        "row_kinds": count_kinds(data.kinds),
-        "rows_drawn": trainer.drawn,
-        "vocabulary": data.tokenizer.get_vocab_size(),
-        "reports_truncated": data.reports.truncated,
-        "parameters": sum(p.numel() for p in encoder.parameters()),
-        "selection": SELECTION if steps else "none: the weights are untrained",
-    }
-    return Trained(TrainedModel(recipe, encoder, data.tokenizer, device), log, facts)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
+        trainer = Trainer(recipe, corpus, data, encoder, films, device, reporter, runtime, unfinished, evaluate)
+        if recipe.baseline.weights == "trained":
+            trainer.run()
+        finished = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    finished.load_state_dict(trainer.weights())
+    model = TrainedModel(recipe, finished.to(memory_format=torch.channels_last), data.tokenizer, device)
+    return Trained(model, tuple(trainer.monitor.rows), trainer.facts())
 
 
-class _Trainer:
+class Trainer:
+    """One training: its modules, where it is, and what it has seen."""
+
     def __init__(
-        self, recipe: Recipe, data: TrainingRows, encoder: DualEncoder, films: FilmStack, device: torch.device
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        data: TrainingRows,
+        encoder: DualEncoder,
+        films: FilmStack,
+        device: torch.device,
+        reporter: Reporter,
+        runtime: Runtime = DEFAULT,
+        unfinished: Unfinished | None = None,
+        evaluate: Evaluate | None = None,
     ) -> None:
-        self.recipe, self.data, self.encoder, self.films, self.device = recipe, data, encoder, films, device
-        self.optim = recipe.size.optim
-        self.builder = get_builder(recipe.baseline.objective.target)
-        self.precision = training_precision(device)
+        self.recipe, self.corpus, self.data, self.films, self.device = recipe, corpus, data, films, device
+        self.reporter, self.runtime, self.unfinished, self.evaluate = reporter, runtime, unfinished, evaluate
+        self.world = peers.world()
+        self.precision = training_precision(device, recipe.precision)
+        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.synchronised = batch_norm.synchronise(encoder, device) if self.world.size > 1 else 0
+        self.optimiser = build_optimiser(encoder, recipe)
+        self.stepper = Stepper(recipe, encoder, self._wrap(), self.precision, recompute=runtime.recompute)
+        self.finite = Finite(device)
+        self.step = 0
+        self.seconds = self.waited = 0.0
         self.drawn: dict[str, int] = {}
-        self.generator = torch.Generator().manual_seed(recipe.seed + 1)
-        self.optimiser = torch.optim.AdamW(_groups(encoder, recipe), betas=self.optim.betas, fused=True)
+        self.best: Best | None = None
+        self.resumed: list[int] = []
+        self.monitor = Monitor((), None, None)
 
-    def run(self, reporter: Reporter, every: int = 10) -> Iterator[LogRow]:
-        """Trains, and yields every tenth step and the last."""
+    def _wrap(self) -> nn.Module:
+        choose_attention(self.encoder, self.device, self.precision)
+        if self.runtime.recompute:
+            checkpoint_activations(self.encoder)
+        if self.recipe.compiled:
+            self.encoder.image.trunk.compile()
+            self.encoder.text.trunk.compile()
+        if self.world.size == 1:
+            return self.encoder
+        ids = [self.device.index or self.world.local_rank] if self.device.type == "cuda" else None
+        # prompts and names are in some batches only; statistics of batch norm are the same everywhere
+        return DistributedDataParallel(
+            self.encoder, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
+        )
+
+    def run(self) -> None:
+        """Trains to the end of the budget."""
+        self._resume()
         self.encoder.train()
-        rng = np.random.default_rng([self.recipe.seed, 2])
-        steps = self.optim.steps
-        last = time.monotonic()
-        with reporter.track(f"training {self.recipe.baseline.name}", steps) as tick:
-            for step, batch in enumerate(self.data.batches(self.recipe, rng), start=1):
-                for kind, count in count_kinds(self.data.kinds[batch.rows]).items():
-                    self.drawn[kind] = self.drawn.get(kind, 0) + count
-                logged = step % every == 0 or step == steps
-                loss, statistics = self._step(step, batch, with_statistics=logged)
-                if logged and statistics is not None:
+        name, steps = self.recipe.baseline.name, self.recipe.size.optim.steps
+        feed = Feed(self.data, self.films, self.recipe, self.device, self.world, self.step)
+        waited_before = self.waited
+        began, saved = time.monotonic() - self.seconds, time.monotonic()
+        with Signals() as signals, self.reporter.track(f"training {name}", steps) as tick:
+            tick(self.step)
+            since, waited = time.monotonic(), 0.0
+            for parcel in feed:
+                loss, norm = self._step(parcel)
+                self.seconds = time.monotonic() - began
+                if self._due(self.runtime.log_steps):
                     now = time.monotonic()
-                    speed = ((step - 1) % every + 1) * self.optim.batch / (now - last)
-                    last = now
-                    value = float(loss)
-                    self._check(value, step, batch)
-                    rate = self.optimiser.param_groups[0]["lr"]
-                    yield LogRow(step, value, rate, float(self.encoder.scale().detach()), speed, *statistics)
-                    tick(
-                        0,
-                        f"loss {value:.3f}, {speed:.0f} films/s, false negatives {statistics.false_negative_rate:.1%}",
-                    )
+                    row = self._row(parcel, loss, norm, now - since, feed.waited - waited)
+                    since, waited = now, feed.waited
+                    self.monitor.add(row, tick)
                 tick()
+                self.waited = waited_before + feed.waited
+                self._select()
+                stop = int(peers.largest([signals.seen], self.device)[0]) if self.world.size > 1 else signals.seen
+                if stop or self._save_due(saved):
+                    self._save()
+                    saved = time.monotonic()
+                if stop:
+                    self._stop(stop)
+        self.monitor.close()
+        if self.waited > LATE * self.seconds:
+            self.reporter.say(
+                f"the data were later than the towers: {self.waited / self.seconds:.0%} of the time was spent waiting "
+                "for films; a faster disk, or a cache that fits into memory, would help"
+            )
 
-    def _step(self, step: int, batch: Batch, *, with_statistics: bool) -> tuple[Tensor, Statistics | None]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.optim, step) * group["factor"]
-        films, texts = self._sides(batch)
-        objective = self.recipe.baseline.objective
-        with self._autocast():
-            z_img = self.encoder.encode_image(self._pixels(batch))
-            z_txt = self._texts(batch)
-        loss = contrastive_loss(z_img, z_txt, self.encoder.scale(), films, texts, objective, self.builder)
+    def _step(self, parcel: Parcel) -> tuple[Tensor, Tensor]:
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), self.optim.clip_norm)
+        loss = self.stepper.gradients(parcel)
+        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm)
+        self.finite.note(parcel.step, self.data.rows[parcel.batch.rows], loss, norm)
+        if self.finite.eager or self._due(self.runtime.log_steps, parcel.step):
+            self._check_finite()
+        set_learning_rate(self.optimiser, self.recipe.size.optim, parcel.step)
         self.optimiser.step()
         self.encoder.clamp_scale()
-        return loss.detach(), target_statistics(films, texts, objective, self.builder) if with_statistics else None
+        for kind, count in count_kinds(self.data.kinds[parcel.batch.rows]).items():
+            self.drawn[kind] = self.drawn.get(kind, 0) + count
+        self.step = parcel.step
+        return loss, norm
 
-    def _autocast(self) -> AbstractContextManager[None]:
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision != torch.float32)
+    def _row(self, parcel: Parcel, loss: Tensor, norm: Tensor, seconds: float, waited: float) -> LogRow:
+        every = self.runtime.log_steps
+        films = ((self.step - 1) % every + 1) * self.recipe.size.optim.batch
+        return LogRow(
+            step=self.step,
+            loss=float(loss),
+            learning_rate=self.optimiser.param_groups[0]["lr"],
+            scale=float(self.encoder.scale().detach()),
+            gradient_norm=float(norm),
+            films_per_second=films / seconds,
+            waiting=waited / seconds,
+            **self.stepper.statistics(parcel)._asdict(),
+        )
 
-    def _pixels(self, batch: Batch) -> Tensor:
-        chosen = torch.from_numpy(self.films[self.data.rows[batch.rows[batch.has_film]]]).to(self.device)
-        return augment(chosen, self.recipe.size.augment, self.generator)
+    def _due(self, every: int, step: int | None = None) -> bool:
+        step = self.step if step is None else step
+        return step % every == 0 or step == self.recipe.size.optim.steps
 
-    def _texts(self, batch: Batch) -> Tensor:
-        """(m, d): of each row with a text its report, or the prompt of its state, in the batch's order."""
-        parts: list[Tensor] = []
-        chosen, place = batch.rows[batch.has_text], batch.states[batch.has_text]  # prompts first: state s is row s
-        at = 0
-        if (place >= 0).any():
-            names = self.data.names
-            parts.append(self.encoder.encode_names(*self._tensors(names.ids, names.lengths)))
-            at = len(names.ids)
-        reports = self.data.reports
-        for group in _by_length(np.flatnonzero(place < 0), reports.lengths[chosen]):
-            rows = chosen[np.resize(group, _GROUP)]  # filled up with repeats, whose outputs are not used
-            longest = _LENGTH_STEP * math.ceil(int(reports.lengths[rows].max()) / _LENGTH_STEP)
-            parts.append(self.encoder.encode_text(*self._tensors(reports.ids[rows, :longest], reports.lengths[rows])))
-            place[group] = at + np.arange(len(group))
-            at += _GROUP
-        return torch.cat(parts)[torch.from_numpy(place).to(self.device)]
+    def _check_finite(self) -> None:
+        bad = self.finite.first_bad()
+        if bad is None:
+            return
+        step, rows, what = bad
+        if self.finite.eager:  # the weights are those before the bad step
+            self._save()
+        kept = f"The last good state is that of step {self.step}. " if self.unfinished and self.finite.eager else ""
+        raise BenchError(
+            f"{what} at step {step}; the batch's films: {name_rows(self.corpus, rows)}. {kept}Lower the learning rate, "
+            "or look at these films."
+        )
 
-    def _tensors(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(ids).to(self.device), torch.from_numpy(lengths).to(self.device)
+    def _select(self) -> None:
+        rule = self.recipe.selection
+        if rule.rule == "last" or not self._due(rule.every) or not self.world.leads:
+            return
+        if self.evaluate is None:
+            raise BenchError(f"the selection rule {rule.rule} needs something to evaluate the model with")
+        value = self.evaluate(TrainedModel(self.recipe, self.encoder, self.data.tokenizer, self.device))
+        self.encoder.train()
+        choose_attention(self.encoder, self.device, self.precision)
+        self.monitor.add_selection(self.step, rule.rule, value)
+        self.reporter.say(f"step {self.step}: {rule.rule} {value:.4f} on val")
+        if self.best is None or is_better(rule.rule, value, self.best.value):
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.encoder.state_dict().items()}
+            self.best = Best(self.step, value, weights)
 
-    def _sides(self, batch: Batch) -> tuple[Side, Side]:
-        films, texts = batch.rows[batch.has_film], batch.rows[batch.has_text]
-        claims = (batch.text_present[batch.has_text], batch.text_absent[batch.has_text])
-        arrays = (films, self.data.present[films], self.data.absent[films], texts, *claims)
-        tensors = [torch.from_numpy(array).to(self.device) for array in arrays]
-        return Side(*tensors[:3]), Side(*tensors[3:])
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that the selection rule keeps, on the CPU."""
+        state = self.encoder.state_dict() if self.best is None else self.best.weights
+        return {name: tensor.detach().cpu() for name, tensor in state.items()}
 
-    def _check(self, loss: float, step: int, batch: Batch) -> None:
-        if not math.isfinite(loss):
-            rows = ", ".join(str(r) for r in self.data.rows[batch.rows][:8])
-            raise BenchError(f"the loss is {loss} at step {step} (rows {rows}, ...); lower the learning rate")
+    def _save_due(self, saved: float) -> bool:
+        if self.unfinished is None or self.step == self.recipe.size.optim.steps:
+            return False
+        if self.runtime.save_steps:
+            return self.step % self.runtime.save_steps == 0
+        due = time.monotonic() - saved > self.runtime.save_seconds
+        return bool(peers.largest([due], self.device)[0]) if self.world.size > 1 else due
+
+    def _save(self) -> None:
+        if self.unfinished is None or not self.world.leads:
+            return
+        tensors = {f"model.{name}": tensor for name, tensor in self.encoder.state_dict().items()}
+        for name, parameter in self.encoder.named_parameters():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                tensors[f"optimiser.{name}.{key}"] = value
+        facts = {
+            "log": [list(row) for row in self.monitor.rows if row.step <= self.step],
+            "drawn": self.drawn,
+            "seconds": self.seconds,
+            "waited": self.waited,
+            "resumed": self.resumed,
+        }
+        if self.best is not None:
+            tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
+            facts["best"] = [self.best.step, self.best.value]
+        save_state(self.unfinished.folder, State(self.step, tensors, facts), self.unfinished.digest)
+
+    def _resume(self) -> None:
+        state = load_state(self.unfinished.folder, self.unfinished.digest, self.reporter) if self.unfinished else None
+        folder = self.unfinished.folder if self.unfinished and self.world.leads else None
+        rows = [LogRow(*row) for row in state.facts["log"]] if state else []
+        self.monitor = Monitor(rows, folder, self.runtime.tensorboard if self.world.leads else None)
+        if state is None:
+            return
+        self.encoder.load_state_dict(_part(state.tensors, "model."))
+        for name, parameter in self.encoder.named_parameters():
+            values = _part(state.tensors, f"optimiser.{name}.")
+            if values:
+                self.optimiser.state[parameter] = {key: value.to(parameter.device) for key, value in values.items()}
+        facts = state.facts
+        self.step, self.drawn, self.seconds, self.waited = state.step, facts["drawn"], facts["seconds"], facts["waited"]
+        self.resumed = [*facts["resumed"], state.step]
+        if "best" in facts:
+            self.best = Best(int(facts["best"][0]), float(facts["best"][1]), _part(state.tensors, "best."))
+        self.reporter.say(f"going on from step {state.step}, where this training was interrupted")
+
+    def _stop(self, number: int) -> None:
+        kept = f"the state of step {self.step} is kept: the same command goes on from it"
+        stopped = Stopped(f"stopped; {kept if self.unfinished else 'nothing is kept'}.")
+        stopped.exit_code = 128 + number
+        raise stopped
+
+    def facts(self) -> dict[str, object]:
+        """What a record says of the training."""
+        trained = self.recipe.baseline.weights == "trained"
+        steps, batch = self.step, self.recipe.size.optim.batch
+        facts: dict[str, object] = {
+            "steps": steps,
+            "films_seen": steps * batch,
+            "seconds": round(self.seconds, 2),
+            "films_per_second": round(steps * batch / self.seconds, 1) if steps else None,
+            "waiting_share": round(self.waited / self.seconds, 4) if steps else None,
+            **(peak_memory(self.device).facts() if trained else {}),
+            "precision": str(self.precision).removeprefix("torch."),
+            "processes": self.world.size,
+            "batch_norm": f"synchronised over {self.world.size} processes" if self.synchronised else None,
+            "row_kinds": count_kinds(self.data.kinds),
+            "rows_drawn": self.drawn,
+            "vocabulary": self.data.tokenizer.get_vocab_size(),
+            "reports_truncated": self.data.reports.truncated,
+            "parameters": sum(p.numel() for p in self.encoder.parameters()),
+            "resumed_from_steps": self.resumed or None,
+            "selection": describe_selection(self.recipe.selection, self.best)
+            if trained
+            else "none: the weights are untrained",
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
 
-def _by_length(rows: Rows, lengths: NDArray[np.int64]) -> list[Rows]:
-    """`rows` in groups of up to `_GROUP`, of similar length; the shortest are in the group that is not full."""
-    ordered = rows[np.argsort(-lengths[rows], kind="stable")]
-    return [ordered[at : at + _GROUP] for at in range(0, len(ordered), _GROUP)]
-
-
-def learning_rate(optim: Optim, step: int) -> float:
-    """Linear warm-up, then a cosine to zero; `step` counts from 1."""
-    warmup = max(1, round(optim.warmup_share * optim.steps))
-    if step <= warmup:
-        return optim.learning_rate * step / warmup
-    done = (step - warmup) / max(1, optim.steps - warmup)
-    return optim.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _groups(encoder: DualEncoder, recipe: Recipe) -> list[dict[str, object]]:
-    """Parameter groups: no weight decay on vectors (norms, biases), the logit scale and prompts."""
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    prompts: list[nn.Parameter] = []
-    for name, parameter in encoder.named_parameters():
-        if parameter.requires_grad:
-            group = prompts if name.startswith("prompts.") else plain if parameter.ndim < 2 else decayed
-            group.append(parameter)
-    factor = recipe.baseline.prompt.learning_rate_factor
-    groups: list[dict[str, object]] = [
-        {"params": decayed, "weight_decay": recipe.size.optim.weight_decay, "factor": 1.0},
-        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
-        {"params": prompts, "weight_decay": 0.0, "factor": factor},
-    ]
-    return [group for group in groups if group["params"]]
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

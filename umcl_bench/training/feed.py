@@ -1,0 +1,136 @@
+"""From memory maps to the device: the next batches are made while the towers work on this one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from umcl_bench.data.films import FilmStack, take
+from umcl_bench.models.dual import TextBatch
+from umcl_bench.objectives.targets import Side
+from umcl_bench.spec import Recipe
+from umcl_bench.training.augment import draw
+from umcl_bench.training.batches import FILMS, Batch, TrainingRows
+from umcl_bench.training.peers import Peers, World
+
+AHEAD = 2
+
+
+class Parcel(NamedTuple):
+    """One step's work for one process, on its device: its films and texts, and both sides of the whole batch.
+
+    `batch` is the whole batch, in the order of the processes; `peers` says whose rows are whose (None: it is alone).
+    """
+
+    step: int
+    batch: Batch
+    films: Tensor
+    draws: Tensor
+    sided: Tensor
+    texts: TextBatch
+    film_side: Side
+    text_side: Side
+    peers: Peers | None
+
+
+class Feed:
+    """Parcels from step `start` + 1 on, made by a thread `AHEAD` steps ahead; `waited` is the seconds without one."""
+
+    def __init__(
+        self, data: TrainingRows, films: FilmStack, recipe: Recipe, device: torch.device, world: World, start: int = 0
+    ) -> None:
+        self.data, self.films, self.recipe, self.device, self.world = data, films, recipe, device, world
+        self.start = start
+        self.waited = 0.0
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def __iter__(self) -> Iterator[Parcel]:
+        batches = enumerate(self.data.batches(self.recipe, self.start), start=self.start + 1)
+        with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
+            pending = deque(pool.submit(self._next, batches) for _ in range(AHEAD))
+            while True:
+                began = time.perf_counter()
+                parcel = pending.popleft().result()
+                self.waited += time.perf_counter() - began
+                if parcel is None:
+                    return
+                pending.append(pool.submit(self._next, batches))
+                if self.stream is not None:
+                    torch.cuda.current_stream().wait_stream(self.stream)
+                yield parcel
+
+    def _next(self, batches: Iterator[tuple[int, Batch]]) -> Parcel | None:
+        found = next(batches, None)
+        if found is None:
+            return None
+        if self.stream is None:
+            return self._parcel(*found)
+        with torch.cuda.stream(self.stream):
+            return self._parcel(*found)
+
+    def _parcel(self, step: int, batch: Batch) -> Parcel:
+        batch = batch.dealt(self.world.size)
+        film_rows, text_rows = batch.rows[batch.has_film], batch.rows[batch.has_text]
+        peers = self._peers(batch) if self.world.size > 1 else None
+        mine, of_texts = (slice(None), slice(None)) if peers is None else (peers.films, peers.texts)
+        augmentation = self.recipe.size.augment
+        seeded = torch.Generator().manual_seed(stream_seed(self.recipe.seed, FILMS, step))
+        sided = self.data.sided[film_rows] & (batch.states[batch.has_film] < 0)
+        return Parcel(
+            step=step,
+            batch=batch,
+            films=self._pixels(self.data.rows[film_rows[mine]]),
+            draws=self._send(draw(len(film_rows), augmentation, seeded)[mine]),
+            sided=self._send(torch.from_numpy(sided[mine])),
+            texts=self._texts(text_rows[of_texts], batch.states[batch.has_text][of_texts]),
+            film_side=self._side(film_rows, self.data.present[film_rows], self.data.absent[film_rows]),
+            text_side=self._side(text_rows, batch.text_present[batch.has_text], batch.text_absent[batch.has_text]),
+            peers=peers,
+        )
+
+    def _peers(self, batch: Batch) -> Peers:
+        counts = [
+            [int(part.sum()) for part in np.array_split(column, self.world.size)]  # the first get the remainder
+            for column in (batch.has_film, batch.has_text)
+        ]
+        return Peers(counts[0], counts[1], self.world.rank)
+
+    def _pixels(self, rows: NDArray[np.int64]) -> Tensor:
+        out = torch.empty((len(rows), *self.films.shape[1:]), dtype=torch.uint8, pin_memory=self.stream is not None)
+        take(self.films, rows, out.numpy())
+        return self._send(out)
+
+    def _texts(self, rows: NDArray[np.int64], states: NDArray[np.int64]) -> TextBatch:
+        reports, names = self.data.reports, self.data.names
+        told = states < 0
+        shown, of_state = np.unique(states[~told], return_inverse=True)
+        place = np.empty(len(rows), dtype=np.int64)
+        place[~told] = of_state
+        place[told] = len(shown) + np.arange(int(told.sum()))
+        lengths = reports.lengths[rows[told]]
+        longest = int(lengths.max(initial=2))
+        arrays = (names.ids[shown], names.lengths[shown], reports.ids[rows[told], :longest], lengths, place)
+        return TextBatch(*(self._send(torch.from_numpy(array)) for array in arrays))
+
+    def _side(self, rows: NDArray[np.int64], present: NDArray[np.float32], absent: NDArray[np.float32]) -> Side:
+        return Side(*(self._send(torch.from_numpy(array)) for array in (rows, present, absent)))
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        if self.stream is None:
+            return tensor
+        sent = (tensor if tensor.is_pinned() else tensor.pin_memory()).to(self.device, non_blocking=True)
+        sent.record_stream(torch.cuda.default_stream(self.device))
+        return sent
+
+
+def stream_seed(*parts: int) -> int:
+    """A seed of 63 bits for a generator of torch, from a seed, a purpose and a step."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

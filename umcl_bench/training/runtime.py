@@ -1,0 +1,26 @@
+"""How a training is carried out: what changes its time, its memory and what is seen of it, and no figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Choices that are no part of a recipe.
+
+    A state to resume from is written every `save_steps` steps, or every `save_seconds` where that is 0. `recompute`
+    makes activations again in the backward pass instead of holding them; `shard` spreads weights and optimiser over
+    the processes (FSDP2), for towers that do not fit one GPU. `tensorboard` is a folder for its event files.
+    """
+
+    save_steps: int = 0
+    save_seconds: float = 300.0
+    log_steps: int = 10
+    recompute: bool = False
+    shard: bool = False
+    tensorboard: Path | None = None
+
+
+DEFAULT = Runtime()

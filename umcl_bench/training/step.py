@@ -1,0 +1,141 @@
+"""One step's loss and gradients: the whole batch at once, or in micro-batches with the same gradient.
+
+Gradient caching (Gao et al. 2021, arXiv 2101.06983): all embeddings are made without a graph; the loss of the whole
+batch gives their gradients; then each micro-batch goes through the towers again and passes its share on. What is drawn
+in the towers (dropout) is drawn again from the same seed. Exact, but for towers with batch norm: each micro-batch is
+normalised by its own statistics, in both passes alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from umcl_bench.models.dual import DualEncoder, Features, TextBatch
+from umcl_bench.models.statistics import statistics_kept
+from umcl_bench.objectives.contrastive import Statistics, contrastive_loss, target_statistics
+from umcl_bench.objectives.targets import get_builder
+from umcl_bench.spec import Recipe
+from umcl_bench.training.augment import augment
+from umcl_bench.training.batches import MODULES
+from umcl_bench.training.feed import Parcel, stream_seed
+
+
+class Part(NamedTuple):
+    """A micro-batch: pixels (n, s, s) and texts."""
+
+    films: Tensor
+    texts: TextBatch
+
+
+class Stepper:
+    """Computes gradients. `wrapped` is the encoder itself, or what averages its gradients over processes."""
+
+    def __init__(
+        self, recipe: Recipe, encoder: DualEncoder, wrapped: nn.Module, precision: torch.dtype, *, recompute: bool
+    ) -> None:
+        self.recipe, self.encoder, self.wrapped, self.precision = recipe, encoder, wrapped, precision
+        self.builder = get_builder(recipe.baseline.objective.target)
+        self.micro_batch = recipe.size.optim.micro_batch
+        self.recompute = recompute
+
+    def gradients(self, parcel: Parcel) -> Tensor:
+        """Adds the global batch's gradient to the parameters; returns its loss."""
+        parts = list(self._parts(parcel))
+        if len(parts) == 1:
+            features = self._forward(self.wrapped, parcel, parts[0], 0)
+            loss = self.loss(features, parcel)
+            self._backward(loss * _processes(parcel))
+            return loss.detach()
+        with torch.no_grad(), statistics_kept(self.encoder):
+            cached = [self._forward(self.encoder, parcel, part, at) for at, part in enumerate(parts)]
+        whole = {name: torch.cat([part[name] for part in cached]) for name in cached[0] if name != "scale"}
+        leaves = {name: value.requires_grad_() for name, value in {**whole, "scale": cached[0]["scale"]}.items()}
+        loss = self.loss(leaves, parcel)
+        loss.backward()  # type: ignore[no-untyped-call]
+        done = dict.fromkeys(whole, 0)
+        for at, part in enumerate(parts):
+            with self._unsynchronised(at < len(parts) - 1):
+                features = self._forward(self.wrapped, parcel, part, at)
+                terms = []
+                for name in whole:
+                    rows = slice(done[name], done[name] + len(features[name]))
+                    done[name] = rows.stop
+                    terms.append((features[name] * leaves[name].grad[rows]).sum())  # type: ignore[index]
+                scale = leaves["scale"].grad if at == len(parts) - 1 else None
+                surrogate = sum(terms) + (0 if scale is None else features["scale"] * scale)
+                self._backward(surrogate * _processes(parcel))  # type: ignore[arg-type]
+        return loss.detach()
+
+    def loss(self, features: Features, parcel: Parcel) -> Tensor:
+        """The objective of the global batch, from this process's features."""
+        return contrastive_loss(
+            features["image"],
+            features["text"],
+            features["scale"],
+            parcel.film_side,
+            parcel.text_side,
+            self.recipe.baseline.objective,
+            self.builder,
+            peers=parcel.peers,
+        )
+
+    def statistics(self, parcel: Parcel) -> Statistics:
+        """What the global batch asks of the model."""
+        return target_statistics(parcel.film_side, parcel.text_side, self.recipe.baseline.objective, self.builder)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The towers' precision."""
+        device = self.encoder.log_scale.device.type
+        return torch.autocast(device, dtype=self.precision, enabled=self.precision != torch.float32)
+
+    def _forward(self, module: nn.Module, parcel: Parcel, part: Part, at: int) -> Features:
+        rank = 0 if parcel.peers is None else parcel.peers.films.start
+        torch.manual_seed(stream_seed(self.recipe.seed, MODULES, parcel.step, at, rank))
+        with self.autocast():
+            features: Features = module(part.films, part.texts)
+        return features
+
+    def _backward(self, loss: Tensor) -> None:
+        # recomputed activations would count a batch twice in the running statistics
+        with statistics_kept(self.encoder) if self.recompute else contextlib.nullcontext():
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    def _unsynchronised(self, wanted: bool) -> AbstractContextManager[None]:
+        if wanted and isinstance(self.wrapped, DistributedDataParallel):
+            return self.wrapped.no_sync()
+        return contextlib.nullcontext()
+
+    def _parts(self, parcel: Parcel) -> Iterator[Part]:
+        """As many micro-batches as it takes, of nearly the same size, each with films and texts."""
+        n, m = len(parcel.films), len(parcel.texts.place)
+        count = math.ceil(max(n, m) / self.micro_batch) if self.micro_batch else 1
+        for at in range(count):
+            films, texts = (slice(rows * at // count, rows * (at + 1) // count) for rows in (n, m))
+            how = self.recipe.size.augment
+            pixels = augment(parcel.films[films], how, parcel.draws[films], parcel.sided[films])
+            yield Part(pixels, some_texts(parcel.texts, texts))
+
+
+def some_texts(texts: TextBatch, rows: slice) -> TextBatch:
+    """Some of a batch's texts; the names stay, as they are few."""
+    if rows.start == 0 and rows.stop >= len(texts.place):
+        return texts
+    place, names = texts.place[rows], len(texts.names)
+    told = place >= names
+    reports = place[told] - names
+    place = place.clone()
+    place[told] = names + torch.arange(int(told.sum()), device=place.device)
+    return TextBatch(texts.names, texts.name_lengths, texts.reports[reports], texts.report_lengths[reports], place)
+
+
+def _processes(parcel: Parcel) -> int:
+    """Gradients are averaged over processes, and each holds a part of the sum."""
+    return 1 if parcel.peers is None else parcel.peers.size
