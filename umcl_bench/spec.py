@@ -195,13 +195,35 @@ class Optim:
 
 @dataclass(frozen=True)
 class Augment:
-    """Geometric and photometric changes of the training films. No flips: reports name sides."""
+    """How training films change, each by its own draw.
+
+    In one resampling: a crop of `crop_area` of the film, `crop_aspect` wide to high, fills the square, then turns,
+    moves by up to `translate` of its side and is scaled. A share `blur_share` is blurred, by `blur_sigma` of the side.
+    Greys are multiplied by 1 +- `contrast` and moved by +- `brightness` * 128. `flip` 'unsided' mirrors `flip_share`
+    of the films whose text names no side: that protects the text, not the anatomy (the heart is on the right then).
+    """
 
     rotate_degrees: float = 5.0
     translate: float = 0.04
     scale: float = 0.05
     brightness: float = 0.2
     contrast: float = 0.2
+    crop_area: tuple[float, float] = (1.0, 1.0)
+    crop_aspect: tuple[float, float] = (1.0, 1.0)
+    blur_share: float = 0.0
+    blur_sigma: tuple[float, float] = (0.0005, 0.0135)
+    flip: Literal["never", "unsided"] = "never"
+    flip_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_choice("flip", self.flip, Literal["never", "unsided"])
+        limits = {"rotate_degrees": 180.0, "translate": 1.0, "scale": 0.5, "brightness": 2.0}
+        for name in ("rotate_degrees", "translate", "scale", "brightness", "contrast", "blur_share", "flip_share"):
+            _check_range(name, getattr(self, name), 0.0, limits.get(name, 1.0))
+        for name, least, most in (("crop_area", 0.01, 1.0), ("crop_aspect", 0.1, 10.0), ("blur_sigma", 1e-4, 0.25)):
+            low, high = getattr(self, name)
+            _check_range(f"the lower end of {name}", low, least, min(1.0, most))
+            _check_range(f"the upper end of {name}", high, max(low, 1.0 if name == "crop_aspect" else least), most)
 
 
 @dataclass(frozen=True)

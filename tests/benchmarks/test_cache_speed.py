@@ -20,7 +20,7 @@ from umcl_bench.data.images import FilePixels
 from umcl_bench.models.dual import build_encoder
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import SIZES, Baseline, Recipe
-from umcl_bench.training.augment import augment
+from umcl_bench.training.augment import augment, draw
 
 FOLDERS = ("kermany-cxr", "nih-cxr14-mini")
 
@@ -85,9 +85,9 @@ def test_reading_a_batch_against_a_step(benchmark: BenchmarkFixture, tmp_path: P
 def step(recipe: Recipe, chosen: torch.Tensor) -> Callable[[], None]:
     """Augmentation, forward and backward of the image tower alone: a whole step has the texts too."""
     encoder = build_encoder(recipe, 100).to(memory_format=torch.channels_last).train()
-    generator = torch.Generator().manual_seed(0)
+    generator, how = torch.Generator().manual_seed(0), recipe.size.augment
 
     def run() -> None:
-        encoder.encode_image(augment(chosen, recipe.size.augment, generator)).sum().backward()  # type: ignore[no-untyped-call]
+        encoder.encode_image(augment(chosen, how, draw(len(chosen), how, generator))).sum().backward()  # type: ignore[no-untyped-call]
 
     return run

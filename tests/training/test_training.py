@@ -17,8 +17,7 @@ from umcl_bench import registry, spec
 from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.progress import Reporter
-from umcl_bench.spec import TINY, Augment, Optim, Recipe
-from umcl_bench.training.augment import augment
+from umcl_bench.spec import TINY, Optim, Recipe
 from umcl_bench.training.batches import claims, draw_states, training_rows
 from umcl_bench.training.checkpoint import FACTS, WEIGHTS, load_checkpoint, save_checkpoint
 from umcl_bench.training.device import pick_device
@@ -140,17 +139,6 @@ def test_schedule() -> None:
     assert rates[54] == pytest.approx(0.5)
     assert rates[-1] == pytest.approx(0)
     assert all(a >= b for a, b in itertools.pairwise(rates[9:]))
-
-
-def test_augmentation_is_the_generators_and_none_is_none() -> None:
-    films = torch.randint(0, 255, (5, 16, 16), dtype=torch.uint8)
-    still = augment(films, Augment(0, 0, 0, 0, 0), torch.Generator().manual_seed(0))
-    torch.testing.assert_close(still, films.float(), atol=1e-3, rtol=0)
-    one, two, other = (augment(films, Augment(), torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-    assert torch.equal(one, two)
-    assert not torch.equal(one, other)
-    assert one.min() >= 0
-    assert one.max() <= 255
 
 
 def run(phantom: Corpus, films: NDArray[np.uint8], size: spec.Size, model: str = "umcl", seed: int = 0) -> Trained:
