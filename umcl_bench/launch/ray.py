@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,15 +98,30 @@ def _connected(address: str) -> Iterator[Any]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    _reach(address)
     own = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise BenchError(f"no Ray cluster answers at {address or 'this machine'}: {error}") from None
+        raise _no_answer(address or "this machine", error) from None
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises BenchError where nothing listens at HOST:PORT: Ray itself would end this process without a word."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise _no_answer(address, error) from None
+
+
+def _no_answer(address: str, error: Exception) -> BenchError:
+    return BenchError(f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`")
 
 
 def _appears(store: Store, record_id: str) -> Record | None:

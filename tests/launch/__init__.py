@@ -1,0 +1,1 @@
+"""Tests of sweeps and of the ways to start their runs."""
