@@ -86,6 +86,8 @@ def _grid(theta: Tensor, size: int) -> Tensor:
 
 def _blur(films: Tensor, sigma: Tensor, largest: float) -> Tensor:
     """Each film blurred by its own Gaussian of `sigma` sides, cut off at three of the `largest`; edges mirror."""
+    if len(films) == 1:  # a convolution of one group is another kernel, which rounds otherwise
+        return _blur(films.repeat(2, 1, 1), sigma.repeat(2), largest)[:1]
     size = films.shape[-1]
     radius = min(size - 1, math.ceil(3 * largest * size))
     steps = torch.arange(-radius, radius + 1, device=films.device)
