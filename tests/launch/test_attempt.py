@@ -12,7 +12,7 @@ import pytest
 from umcl_bench.launch.attempt import Ended, attempt
 
 
-def python(code: str, *words: str, folder: Path, **environment: str) -> Ended:
+def python(code: str, *words: str, folder: Path, **environment: str | None) -> Ended:
     return attempt(words, str(folder), environment, ("-c", code))
 
 
@@ -23,6 +23,7 @@ def test_it_runs_in_its_folder_with_its_words_and_environment(
     ended = python(code, "a b", "$c", folder=tmp_path, X="1 2")
     assert ended == Ended(0, (f"{tmp_path} ['a b', '$c'] 1 2",))
     assert not ended.died
+    assert python("import os, sys; sys.exit('HOME' in os.environ)", folder=tmp_path, HOME=None).code == 0
     assert capsys.readouterr().err.strip() == ended.tail[0]
 
 

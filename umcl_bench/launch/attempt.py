@@ -45,14 +45,18 @@ def how(code: int) -> str:
 
 
 def attempt(
-    words: Sequence[str], folder: str, environment: Mapping[str, str], program: Sequence[str] = PROGRAM
+    words: Sequence[str], folder: str, environment: Mapping[str, str | None], program: Sequence[str] = PROGRAM
 ) -> Ended:
-    """Runs this Python with `program` and `words` in `folder`; what it says goes to standard error as it comes."""
+    """Runs this Python with `program` and `words` in `folder`; what it says goes to standard error as it comes.
+
+    `environment` is added to this process's own; a name with None is taken out.
+    """
+    merged = {**os.environ, **environment}
     command = [sys.executable, *program, *words]
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, **environment},
+        env={name: value for name, value in merged.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

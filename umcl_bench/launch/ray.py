@@ -53,10 +53,13 @@ def _ends(jobs: Sequence[Job], cluster: Cluster, reporter: Reporter) -> Iterator
     with _connected(cluster.address) as ray:
         share = _share(ray.nodes(), on_cpu=all(job.request.device == "cpu" for job in jobs))
         reporter.say(f"{len(jobs)} runs on Ray, {', '.join(f'{v:g} {k[4:]}' for k, v in share.items())} each")
+        settings: dict[str, str | None] = {**environment()}
+        if "num_gpus" not in share:  # a whole machine: torch knows its cores better than Ray, which counts threads
+            settings["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS")
         remote = ray.remote(attempt).options(max_retries=0, **share)  # tries are counted here, for all kinds of death
 
         def submit(job: Job) -> Any:
-            return remote.remote(job.words, os.getcwd(), environment(), cluster.program)
+            return remote.remote(job.words, os.getcwd(), settings, cluster.program)
 
         running = {submit(job): (job, 1) for job in jobs}
         while running:
