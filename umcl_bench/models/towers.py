@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from umcl_bench.data.tokens import PAD
+from umcl_bench.models.packing import GROUPED, grouped_attention, pack
 from umcl_bench.spec import ImageTower, TextTower
 
 
@@ -36,7 +37,7 @@ class TextEncoder(nn.Module):
 
     def __init__(self, tower: TextTower, vocabulary: int, dim: int) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel
+        from transformers import AttentionInterface, BertConfig, BertModel
 
         config = BertConfig(
             vocab_size=vocabulary,
@@ -50,8 +51,8 @@ class TextEncoder(nn.Module):
             attention_probs_dropout_prob=0.0,
             pad_token_id=PAD,
         )
-        # the fused attention of torch is several times slower than matrix products in bf16 on a CPU
-        config._attn_implementation = "eager"
+        AttentionInterface.register(GROUPED, grouped_attention)
+        config._attn_implementation = GROUPED
         self.trunk = BertModel(config, add_pooling_layer=False)
         self.projection = nn.Linear(tower.width, dim, bias=False)
 
@@ -61,9 +62,47 @@ class TextEncoder(nn.Module):
         return out
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """See the class; `lengths` (n,) are the numbers of tokens that are no padding."""
+        """See the class; `lengths` (n,) from 1 to l are the numbers of tokens that are no padding.
+
+        A text's features do not depend on the other texts, beyond rounding.
+        """
+        if not len(embedded):
+            pooled = embedded.sum(1)
+        elif self.trunk.config._attn_implementation == GROUPED:
+            pooled = self._pool_packed(embedded, lengths)
+        else:
+            pooled = self._pool_padded(embedded, lengths)
+        out: Tensor = self.projection(pooled)
+        return out
+
+    def _pool_packed(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        device = embedded.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embedded.dtype
+        packing = pack(lengths, embedded.shape[1], dtype)
+        tokens = embedded.flatten(0, 1).index_select(0, packing.tokens)
+        # under autocast the first norm gives float32, and all sums and norms after it would stay at that cost
+        hidden = self.trunk.embeddings(inputs_embeds=tokens[None], position_ids=packing.positions).to(dtype)
+        for layer in self.trunk.encoder.layer:
+            hidden = layer(hidden, packing=packing)
+        return packing.pool(hidden[0])
+
+    def _pool_padded(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         mask = torch.arange(embedded.shape[1], device=embedded.device)[None] < lengths[:, None]
         hidden = self.trunk(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
         weight = mask.to(hidden.dtype)[:, :, None]
-        out: Tensor = self.projection((hidden * weight).sum(1) / weight.sum(1))
-        return out
+        pooled: Tensor = (hidden * weight).sum(1) / weight.sum(1)
+        return pooled
+
+
+def choose_attention(module: nn.Module, device: torch.device, precision: torch.dtype) -> None:
+    """Sets the attention of the towers in `module` to what is fastest on `device` in `precision`.
+
+    A GPU takes torch's fused kernel over texts that are padded to the longest. On a CPU texts are packed, and attention
+    is plain matrix products: the fused kernel is several times slower there in bf16.
+    """
+    fused = device.type != "cpu" or precision != torch.bfloat16
+    for part in module.modules():
+        if hasattr(part, "fused_attn"):  # timm's
+            part.fused_attn = fused  # type: ignore[assignment]
+        if isinstance(part, TextEncoder):
+            part.trunk.config._attn_implementation = GROUPED if device.type == "cpu" else "sdpa"
