@@ -83,6 +83,48 @@ def test_gradients_agree_with_finite_differences() -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [30.0, 100.0, 1000.0])
+def test_hot_logits_neither_overflow_nor_vanish(scale: float) -> None:
+    """In float32 exp(89) is infinite and exp(-104) is 0: the sums are taken relative to each line's largest logit."""
+    z_img, z_txt, films, texts = batch(12, 12)
+    z_img[0] = -z_txt[0]
+    z_txt[1:3] = z_txt[0]
+    hot = [t.float().requires_grad_() for t in (z_img, z_txt)]
+    exact = [t.double().detach().requires_grad_() for t in hot]
+    for objective in OBJECTIVES:
+        mine = contrastive_loss(
+            hot[0], hot[1], torch.tensor(scale), films, texts, objective, get_builder(objective.target), 5
+        )
+        theirs = dense(exact[0], exact[1], torch.tensor(scale), films, texts, objective)
+        torch.testing.assert_close(mine.double(), theirs, rtol=1e-5, atol=0)
+        found = torch.autograd.grad(mine, hot), torch.autograd.grad(theirs, exact)
+        for ours, right in zip(*found, strict=True):
+            torch.testing.assert_close(ours.double(), right, rtol=1e-3, atol=1e-4 * float(right.abs().max()))
+
+
+def test_autocast_does_not_reach_the_loss() -> None:
+    z_img, z_txt, films, texts = batch(12, 12)
+    inputs = (z_img.float(), z_txt.float(), torch.tensor(14.0), films, texts, OBJECTIVES[1], get_builder("umcl"))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = contrastive_loss(*inputs)
+    assert cast.item() == contrastive_loss(*inputs).item()
+
+
+def test_bfloat16_factors_round_the_logits() -> None:
+    """Eight bits: the loss moves by less than scale / 2^8, and does move; gradients stay within a few per cent."""
+    z_img, z_txt, films, texts = batch(40, 40)
+    scale, build, objective = torch.tensor(14.0), get_builder("umcl"), OBJECTIVES[1]
+    found = []
+    for precision in (torch.bfloat16, None):
+        leaves = [t.float().requires_grad_() for t in (z_img, z_txt)]
+        loss = contrastive_loss(leaves[0], leaves[1], scale, films, texts, objective, build, 16, precision=precision)
+        loss.backward()  # type: ignore[no-untyped-call]
+        found.append((loss.item(), torch.cat([leaf.grad for leaf in leaves if leaf.grad is not None])))
+    (rounded, rough), (exact, right) = found
+    assert 0 < abs(rounded - exact) < 14 / 2**8
+    assert 0 < (rough - right).norm() / right.norm() < 0.03
+
+
 @pytest.mark.parametrize("n", [2, 17])
 def test_equal_embeddings_cost_log_n(n: int) -> None:
     """All logits are equal, so every cross-entropy is log n, whatever the targets."""
