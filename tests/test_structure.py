@@ -21,11 +21,12 @@ LAYERS = (
     ("records",),
     ("request",),
     ("plan",),
+    ("fit",),
     ("bench",),
     ("launch",),
     ("sweep",),
     ("cli_options",),
-    ("cli_data", "cli_sweep"),
+    ("cli_data", "cli_sweep", "cli_train"),
     ("cli",),
     ("__main__",),
 )

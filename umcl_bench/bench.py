@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +12,18 @@ import numpy as np
 
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.sources import Source
-from umcl_bench.locks import held, machine_lock
-from umcl_bench.plan import INTERVALS, Plan, make_plan
+from umcl_bench.errors import UsageError
+from umcl_bench.plan import INTERVALS, Plan, check_selection, make_plan, make_recipe, source_of
 from umcl_bench.progress import Reporter
 from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_of
 from umcl_bench.records.store import Record, Store
 from umcl_bench.request import Request, command, sampling_words
-from umcl_bench.spec import METHODS, digest, to_dict
+from umcl_bench.spec import METHODS, Recipe, digest, to_dict
 
 if TYPE_CHECKING:
     from umcl_bench.data.leaks import Leaks
     from umcl_bench.data.seen import Seen
+    from umcl_bench.fit import Fitted
     from umcl_bench.models.dual import Model
 
 
@@ -48,6 +47,54 @@ def run(request: Request, store: Store, reporter: Reporter, source: Source | Non
     return found
 
 
+def train(request: Request, store: Store, reporter: Reporter) -> Fitted:
+    """The request's model, found in the store or trained now. Raises UsageError where there is nothing to train."""
+    from umcl_bench.fit import fit
+    from umcl_bench.training.device import pick_device
+
+    recipe, training = _training(request, reporter)
+    seen = _see(training, recipe, request, reporter)
+    return fit(recipe, seen, store, pick_device(request.device), reporter, request.runtime)
+
+
+def profile_training(request: Request, steps: int, reporter: Reporter) -> str:
+    """A table of where a training step's time goes. Nothing is kept."""
+    from umcl_bench.models.dual import build_encoder
+    from umcl_bench.training.batches import training_rows
+    from umcl_bench.training.device import pick_device
+    from umcl_bench.training.loop import Trainer
+    from umcl_bench.training.profile import profile
+
+    recipe, training = _training(request, reporter)
+    seen = _see(training, recipe, request, reporter)
+    data, device = training_rows(seen.corpus, recipe), pick_device(request.device)
+    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
+    trainer = Trainer(recipe, seen.corpus, data, encoder, seen.films, device, reporter, request.runtime)
+    return profile(trainer, steps, reporter).describe()
+
+
+def _training(request: Request, reporter: Reporter) -> tuple[Recipe, Corpus]:
+    """What `train` works on, checked. Raises UsageError."""
+    from umcl_bench.training.batches import eligible_rows
+
+    recipe, source = make_recipe(request), source_of(request)
+    if recipe.baseline.weights != "trained":
+        raise UsageError(f"{recipe.baseline.name} is a control that is not trained; `umcl-bench run` scores it")
+    training = source.training()
+    for note in dict.fromkeys((*source.notes, *training.notes)):
+        reporter.say(f"note: {note}")
+    eligible_rows(training, recipe.baseline)
+    check_selection(recipe, training)
+    return recipe, training
+
+
+def _see(corpus: Corpus, recipe: Recipe, request: Request, reporter: Reporter) -> Seen:
+    from umcl_bench.data.seen import see
+
+    image = recipe.size.image
+    return see(corpus, image, reporter, workers=request.workers, skip_unreadable=request.skip_unreadable)
+
+
 class _Run:
     def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter) -> None:
         from umcl_bench.training.device import pick_device
@@ -63,9 +110,9 @@ class _Run:
         from umcl_bench.protocols import zero_shot
 
         plan, start = self.plan, time.monotonic()
-        test = self._see(plan.corpus)
+        test = _see(plan.corpus, plan.recipe, self.request, self.reporter)
         same = plan.corpus is plan.training or not plan.recipe.baseline.reads_training_rows
-        train = test if same else self._see(plan.training)
+        train = test if same else _see(plan.training, plan.recipe, self.request, self.reporter)
         self._clock("films", start)
         model, training = self._model(train)
         start = time.monotonic()
@@ -102,45 +149,19 @@ class _Run:
         }
         return self.store.add(plan.id, result, outcome.scores)
 
-    def _see(self, corpus: Corpus) -> Seen:
-        from umcl_bench.data.seen import see
-
-        request, image = self.request, self.plan.recipe.size.image
-        return see(corpus, image, self.reporter, workers=request.workers, skip_unreadable=request.skip_unreadable)
-
     def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe
         if not recipe.baseline.reads_training_rows:
             from umcl_bench.models.random import RandomEmbeddings
 
             return RandomEmbeddings(recipe.size.dim, recipe.seed), {"selection": "none: nothing is trained"}
-        from umcl_bench.training.checkpoint import load_checkpoint, save_checkpoint
-        from umcl_bench.training.loop import train
+        from umcl_bench.fit import fit
 
-        fingerprint = seen.corpus.fingerprint  # of the rows that could be read
-        self.checkpoint = self.plan.checkpoint(fingerprint)
-        folder = self.store.root / "checkpoints" / self.checkpoint
         start = time.monotonic()
-        with self.store.lock(self.checkpoint, self.reporter):
-            if folder.is_dir():
-                self.reporter.say(f"trained before: {folder}")
-                model, facts = load_checkpoint(folder, recipe, fingerprint, self.device)
-            else:
-                with self._cores():
-                    trained = train(recipe, seen.corpus, seen.films, self.device, self.reporter)
-                with self.store.new_folder("checkpoints", self.checkpoint) as part:
-                    save_checkpoint(part, trained, recipe, fingerprint)
-                model, facts = trained.model, dict(trained.facts)
+        model, facts, self.checkpoint = fit(recipe, seen, self.store, self.device, self.reporter, self.request.runtime)
         self._clock("model", start)
         model.batch, model.reporter = self.request.eval_batch, self.reporter
         return model, facts
-
-    def _cores(self) -> AbstractContextManager[None]:
-        if self.device.type != "cpu":
-            return contextlib.nullcontext()
-        from umcl_bench.data.cache import cache_root
-
-        return held(machine_lock(cache_root()), "it is training on this machine's cores", self.reporter)
 
     def _clock(self, what: str, start: float) -> None:
         self.timings[what] = round(time.monotonic() - start, 2)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from umcl_bench import cli_data, cli_sweep
+from umcl_bench import cli_data, cli_sweep, cli_train
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, reason, unknown_name
 
@@ -26,11 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.command("train")(cli_train.train)
 
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
-]
-SizeOption = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
 EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 
 
@@ -45,8 +42,8 @@ def run(
     model: Annotated[str, typer.Option(help="A model's name, or several: a,b. See `umcl-bench list models`.")],
     task: Annotated[str, typer.Option(help="A task's name, or several: a,b. See `umcl-bench list tasks`.")],
     data: opt.Data = None,
-    size: SizeOption = "tiny",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")] = 0,
+    size: opt.Size = "tiny",
+    seed: opt.Seed = 0,
     seeds: cli_sweep.Seeds = "",
     dial: opt.Dials = None,
     unnamed: opt.Unnamed = "",
@@ -57,13 +54,23 @@ def run(
     train_on: opt.TrainOn = "",
     split: Annotated[str, typer.Option(help="A named split, as in rsna@gloria: see `umcl-bench list splits`.")] = "",
     skip_unreadable: opt.SkipUnreadable = False,
-    mix: Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")] = "",
-    balanced: Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")] = False,
+    mix: opt.Mix = "",
+    balanced: opt.Balanced = False,
+    batch: opt.Batch = "",
+    micro_batch: opt.MicroBatch = "",
+    precision: opt.PrecisionOption = "auto",
+    compile: opt.Compile = False,
+    select: opt.Select = "last",
+    eval_every: opt.EvalEvery = 0,
+    save_every: opt.SaveEvery = 0,
+    recompute: opt.Recompute = False,
+    shard: opt.Shard = False,
+    tensorboard: opt.Tensorboard = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be done and what it takes; do nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Run anew what is on record; both records stay.")] = False,
-    store: StoreOption = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
+    store: opt.Store = None,
+    device: opt.Device = "auto",
+    workers: opt.Workers = 0,
     eval_batch: EvalBatch = 64,
     launcher: cli_sweep.Launcher = "local",
     ray_address: cli_sweep.RayAddress = None,
@@ -82,39 +89,13 @@ def run(
 
     launch = cli_sweep.Launch(launcher, ray_address, retries, tuple(slurm_option or ()), output_dir)
     models, tasks = opt.names(model) or (model,), opt.names(task) or (task,)
-    requests = combine(_request(context.params), models, tasks, parse_seeds(seed, seeds))
+    requests = combine(opt.request_of(context.params), models, tasks, parse_seeds(seed, seeds))
     with opt.stoppable():
         if len(requests) == 1 and launcher == "local":
             _run(requests[0], Store(store), Reporter(quiet=quiet), plan=plan)
         else:
             words = cli_sweep.words_given(context)
             cli_sweep.run(requests, words, launch, Store(store), Reporter(quiet=quiet), plan=plan)
-
-
-def _request(given: dict[str, Any]) -> Request:
-    """What was typed for `run`, by the options' names, as a request."""
-    from umcl_bench.request import Request
-
-    plain = (
-        "model",
-        "task",
-        "data",
-        "size",
-        "seed",
-        "split",
-        "skip_unreadable",
-        "again",
-        "device",
-        "workers",
-        "eval_batch",
-    )
-    return Request(
-        **{name: given[name] for name in plain},
-        dials=opt.parse_dials(given["dial"]),
-        options=opt.read_options(*(given[name] for name in ("unnamed", "uncertain", "section", "votes", "labeler"))),
-        train_on=opt.names(given["train_on"]),
-        sampling=opt.parse_sampling(given["mix"], given["balanced"]),
-    )
 
 
 def _run(request: Request, store: Store, reporter: Reporter, *, plan: bool) -> None:
@@ -164,8 +145,8 @@ def _sources() -> list[tuple[str, str]]:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A model, a task, or a run's id (or the beginning of it).")],
-    size: SizeOption = "tiny",
-    store: StoreOption = None,
+    size: opt.Size = "tiny",
+    store: opt.Store = None,
 ) -> None:
     """Show every named choice of a model or task, or all that is on record of a run."""
     from umcl_bench.records import describe
@@ -193,7 +174,7 @@ def show(
 def leaderboard(
     format: Annotated[str, typer.Option(help="terminal, md or csv.")] = "terminal",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
-    store: StoreOption = None,
+    store: opt.Store = None,
 ) -> None:
     """Print the tables of all runs on record: one for each task on each data."""
     from umcl_bench.progress import Reporter

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -15,6 +15,7 @@ from umcl_bench.errors import Stopped, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.data.readers import ReadOptions
+    from umcl_bench.request import Request
     from umcl_bench.spec import Sampling
 
 Data = Annotated[
@@ -45,6 +46,43 @@ SkipUnreadable = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave films out that can't be read; the record counts and lists them."),
 ]
+Size = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")]
+Mix = Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")]
+Balanced = Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")]
+Store = Annotated[
+    Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")]
+Batch = Annotated[
+    str,
+    typer.Option(help="Rows a step, over all processes; the films seen stay. auto: --micro-batch auto."),
+]
+MicroBatch = Annotated[
+    str,
+    typer.Option(help="Rows in the towers at a time, with the whole batch's gradient; auto: the most that fit."),
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="The towers': float32, bfloat16, or auto, the faster one here.")
+]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Compile the towers with torch.compile; takes a while before the first step."),
+]
+Select = Annotated[
+    str, typer.Option(help="Whose weights are kept: last, val-auroc or val-loss (the best on val; needs --eval-every).")
+]
+EvalEvery = Annotated[int, typer.Option(min=0, help="Steps between looks at val. [never]")]
+SaveEvery = Annotated[int, typer.Option(min=0, help="Steps between states to go on from. [every five minutes]")]
+Recompute = Annotated[
+    bool,
+    typer.Option("--recompute", help="Make activations again in the backward pass: less memory, more time."),
+]
+Shard = Annotated[
+    bool, typer.Option("--shard", help="Under torchrun: spread weights and optimiser over the processes (FSDP2).")
+]
+Tensorboard = Annotated[Path | None, typer.Option(help="A folder for TensorBoard's events of the training.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; results and warnings only.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
@@ -78,6 +116,63 @@ def _numbers(items: Iterable[str], option: str, example: str) -> dict[str, float
         except ValueError:
             raise UsageError(f"{option} {item!r}: write name=number, as in {example}") from None
     return numbers
+
+
+def request_of(given: dict[str, Any]) -> Request:
+    """What was typed for `run` or `train`, by the options' names, as a request."""
+    from umcl_bench.request import Request
+
+    plain = (
+        "model", "task", "data", "size", "seed", "split", "skip_unreadable", "again", "device", "workers", "eval_batch",
+    )  # fmt: skip
+    return Request(
+        **{"task": "", **{name: given[name] for name in plain if name in given}},
+        dials=parse_dials(given["dial"]),
+        options=read_options(*(given[name] for name in ("unnamed", "uncertain", "section", "votes", "labeler"))),
+        train_on=names(given["train_on"]),
+        sampling=parse_sampling(given["mix"], given["balanced"]),
+        **training_options(given),
+    )
+
+
+def training_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request that say how to train, from what was typed, by the options' names."""
+    from umcl_bench.spec import Precision, Selection, SelectionRule
+    from umcl_bench.training.runtime import Runtime
+
+    for what, value, choices in (
+        ("precision", given["precision"], get_args(Precision)),
+        ("selection rule", given["select"], get_args(SelectionRule)),
+    ):
+        if value not in choices:
+            raise unknown_name(what, value, choices)
+    every = given["eval_every"]
+    if (given["select"] == "last") != (every == 0):
+        raise UsageError("--select val-auroc or val-loss and --eval-every STEPS go together: give both or neither")
+    batch, micro = (_rows(given[name], f"--{name.replace('_', '-')}") for name in ("batch", "micro_batch"))
+    if batch == "auto":
+        batch, micro = 0, micro or "auto"
+    return {
+        "batch": batch,
+        "micro_batch": micro,
+        "precision": given["precision"],
+        "compiled": given["compile"],
+        "selection": Selection(given["select"], every),
+        "runtime": Runtime(
+            save_steps=given["save_every"],
+            recompute=given["recompute"],
+            shard=given["shard"],
+            tensorboard=given["tensorboard"],
+        ),
+    }
+
+
+def _rows(given: str, option: str) -> int | Literal["auto"]:
+    if given in ("", "auto"):
+        return "auto" if given else 0
+    if not given.isdecimal() or int(given) < 2:
+        raise UsageError(f"{option} {given!r}: write a number of rows (2 or more), or auto")
+    return int(given)
 
 
 def read_options(unnamed: str, uncertain: str, section: str, votes: str, labeler: str) -> ReadOptions:

@@ -15,7 +15,7 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request
-from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Sampling, Task, digest, to_dict
+from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Sampling, Task, ZeroShot, digest, to_dict
 
 INTERVALS = Intervals()
 
@@ -53,13 +53,7 @@ class Plan:
 
     def checkpoint(self, fingerprint: str) -> str:
         """The name of its checkpoint, trained on the corpus of that fingerprint; '' where nothing is trained."""
-        if not self.recipe.baseline.reads_training_rows:
-            return ""
-        from umcl_bench.training.checkpoint import checkpoint_digest
-
-        recipe = self.recipe
-        key = checkpoint_digest(recipe, fingerprint)
-        return f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
+        return checkpoint_name(self.recipe, fingerprint) if self.recipe.baseline.reads_training_rows else ""
 
     def check(self) -> None:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
@@ -71,6 +65,30 @@ class Plan:
         zero_shot.check(self.task, self.corpus)
         if self.recipe.baseline.reads_training_rows:
             eligible_rows(self.training, self.recipe.baseline)
+            check_selection(self.recipe, self.training)
+
+
+SELECTION_TASK = Task(name="selection", dataset="", protocol=ZeroShot(), split="val")
+"""What `val-auroc` selects by: zero-shot macro AUROC of all findings that the training data label, on val."""
+
+
+def check_selection(recipe: Recipe, training: Corpus) -> None:
+    """Raises UsageError where a selection on val is asked for and the data have no val split for it."""
+    from umcl_bench.protocols import zero_shot
+    from umcl_bench.training.batches import eligible_rows
+
+    if recipe.selection.rule == "val-auroc":
+        zero_shot.check(SELECTION_TASK, training)
+    elif recipe.selection.rule == "val-loss":
+        eligible_rows(training, recipe.baseline, "val")
+
+
+def checkpoint_name(recipe: Recipe, fingerprint: str) -> str:
+    """The name of the checkpoint of a recipe that is trained on the corpus of that fingerprint."""
+    from umcl_bench.training.checkpoint import checkpoint_digest
+
+    key = checkpoint_digest(recipe, fingerprint)
+    return f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
 
 
 def _with_sampling(baseline: Baseline, sampling: Sampling | None) -> Baseline:
@@ -96,13 +114,41 @@ def source_of(request: Request) -> Source:
     )
 
 
-def make_plan(request: Request, store: Store, source: Source | None = None) -> Plan:
-    """Opens the source and puts model, task and data together. Raises UsageError for what does not exist or fit."""
+def make_recipe(request: Request) -> Recipe:
+    """All that training needs besides the data. Raises UsageError for what does not exist or fit."""
     if request.size not in SIZES:
         raise unknown_name("size", request.size, SIZES)
-    baseline, task = _with_sampling(get_baseline(request.model), request.sampling), get_task(request.task)
+    baseline, size = _with_sampling(get_baseline(request.model), request.sampling), SIZES[request.size]
+    try:
+        optim = dataclasses.replace(size.optim, batch=request.batch or size.optim.batch)
+        recipe = Recipe(
+            baseline,
+            dataclasses.replace(size, optim=optim),
+            seed=request.seed,
+            selection=request.selection,
+            precision=request.precision,
+            compiled=request.compiled,
+            code=_code_of(baseline.objective.target),
+        )
+        if request.micro_batch == "auto":
+            from umcl_bench.training.memory import fitting_micro_batch
+
+            return with_micro_batch(recipe, fitting_micro_batch(recipe, request.device, request.runtime))
+        return with_micro_batch(recipe, request.micro_batch)
+    except ValueError as error:
+        raise UsageError(f"--batch and --micro-batch: {error}") from None
+
+
+def with_micro_batch(recipe: Recipe, rows: int) -> Recipe:
+    """The recipe with so many rows in the towers at a time; 0: all."""
+    optim = dataclasses.replace(recipe.size.optim, micro_batch=rows)
+    return dataclasses.replace(recipe, size=dataclasses.replace(recipe.size, optim=optim))
+
+
+def make_plan(request: Request, store: Store, source: Source | None = None) -> Plan:
+    """Opens the source and puts model, task and data together. Raises UsageError for what does not exist or fit."""
+    recipe, task = make_recipe(request), get_task(request.task)
     source = source or source_of(request)
-    recipe = Recipe(baseline, SIZES[request.size], seed=request.seed, code=_code_of(baseline.objective.target))
     dataset = request.split or task.dataset
     if request.split and task.dataset and not same_dataset(request.split, task.dataset):
         raise UsageError(f"--split {request.split}: task {task.name} is of {task.dataset}")

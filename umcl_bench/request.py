@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from typing import Literal
 
 from umcl_bench.data.readers import DEFAULTS, ReadOptions
 from umcl_bench.data.sources import chosen_options
-from umcl_bench.spec import Sampling
+from umcl_bench.spec import LAST, Precision, Sampling, Selection
+from umcl_bench.training.runtime import DEFAULT as DEFAULT_RUNTIME
+from umcl_bench.training.runtime import Runtime
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `workers` and `eval_batch` change no figure beyond rounding.
+    """What the user asked for. `workers`, `eval_batch` and `runtime` change no figure beyond rounding.
+
+    `batch` 0 is the size's own; a `micro_batch` 'auto' is the largest that fits this machine's memory. An empty task
+    is for training alone.
 
     `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
     that is asked for by name is part of the record's id.
@@ -30,6 +36,12 @@ class Request:
     skip_unreadable: bool = False
     sampling: Sampling | None = None
     again: bool = False
+    batch: int = 0
+    micro_batch: int | Literal["auto"] = 0
+    precision: Precision = "auto"
+    compiled: bool = False
+    selection: Selection = LAST
+    runtime: Runtime = DEFAULT_RUNTIME
     device: str = "auto"
     workers: int = 0
     eval_batch: int = 64
@@ -37,7 +49,8 @@ class Request:
 
 def command(request: Request) -> str:
     """The command line that makes the same run in an empty store."""
-    words = ["umcl-bench", "run", "--model", request.model, "--task", request.task]
+    words = ["umcl-bench", "run" if request.task else "train", "--model", request.model]
+    words += ["--task", request.task] if request.task else []
     words += ["--data", request.data] if request.data else []
     words += ["--size", request.size] if request.size != "tiny" else []
     words += ["--seed", str(request.seed)] if request.seed else []
@@ -47,8 +60,19 @@ def command(request: Request) -> str:
     words += ["--skip-unreadable"] if request.skip_unreadable else []
     words += sampling_words(request.sampling)
     words += ["--train-on", ",".join(request.train_on)] if request.train_on else []
+    words += training_words(request)
     words += ["--device", request.device] if request.device != "auto" else []
     return shlex.join(words)
+
+
+def training_words(request: Request) -> list[str]:
+    """The options that change how a model is trained."""
+    words = ["--batch", str(request.batch)] if request.batch else []
+    words += ["--micro-batch", str(request.micro_batch)] if request.micro_batch else []
+    words += ["--precision", request.precision] if request.precision != "auto" else []
+    words += ["--compile"] if request.compiled else []
+    chosen = request.selection
+    return words + (["--select", chosen.rule, "--eval-every", str(chosen.every)] if chosen.every else [])
 
 
 def sampling_words(sampling: Sampling | None) -> list[str]:

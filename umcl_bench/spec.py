@@ -348,6 +348,9 @@ class Selection:
             raise ValueError("a selection on val looks at it every so many steps (1 or more); 'last' never does (0)")
 
 
+LAST = Selection()
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that training needs besides the data: two equal recipes on equal data give equal weights on one machine.
@@ -361,7 +364,7 @@ class Recipe:
     size: Size
     seed: int = 0
     setting: Literal["controlled"] = "controlled"
-    selection: Selection = Selection()
+    selection: Selection = LAST
     precision: Precision = "auto"
     compiled: bool = False
     code: str = ""

@@ -48,6 +48,17 @@ def patient_weights(patient: NDArray[np.object_], resamples: int, rng: Generator
     return weights
 
 
+def macro(scores: Scores, metric: str) -> float:
+    """The mean of a metric over the classes that are defined in the sample; NaN where none is."""
+    points = _points(scores, metric)
+    return float(np.nanmean(points)) if not np.isnan(points).all() else math.nan
+
+
+def _points(scores: Scores, metric: str) -> Floats:
+    function = METRICS[metric]
+    return np.array([function(scores.value[:, k], scores.target[:, k], None)[0] for k in range(len(scores.classes))])
+
+
 def estimate(scores: Scores, metric: str, how: Intervals) -> dict[str, Estimate]:
     """Each class's estimate, and under 'macro' that of the mean over the classes that are defined in the sample.
 
@@ -56,7 +67,7 @@ def estimate(scores: Scores, metric: str, how: Intervals) -> dict[str, Estimate]
     """
     function = METRICS[metric]
     c = len(scores.classes)
-    points = np.array([function(scores.value[:, k], scores.target[:, k], None)[0] for k in range(c)])
+    points = _points(scores, metric)
     rng = np.random.default_rng(how.seed)
     boot = np.empty((how.resamples, c))
     for at in range(0, how.resamples, _BLOCK):

@@ -71,6 +71,13 @@ def describe_record(record: Record) -> str:
     return "\n".join(lines)
 
 
+def describe_training(facts: dict[str, Any]) -> str:
+    """The facts of a training, a line each."""
+    return "\n".join(
+        f"{name.replace('_', ' '):<20}{_join(v) if isinstance(v, dict) else v}" for name, v in facts.items()
+    )
+
+
 def _leak_checks(leaks: dict[str, Any]) -> str:
     alike = leaks.get("near_duplicate_films")
     parts = [

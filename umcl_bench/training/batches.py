@@ -102,12 +102,12 @@ def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Gen
     return states
 
 
-def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
-    """The train split's rows of the kinds that the model takes. Raises UsageError where there are none.
+def eligible_rows(corpus: Corpus, baseline: Baseline, split: str = "train") -> Rows:
+    """A split's rows of the kinds that the model takes. Raises UsageError where there are none.
 
     A row that has neither a report nor a claim (it is only known not to be 'No Finding') teaches nothing: left out.
     """
-    train = corpus.rows("train")
+    train = corpus.rows(split)
     kinds = corpus.kinds()[train]
     taken = np.isin(kinds.astype(str), baseline.rows)
     claimed = np.concatenate(claims(corpus, train), axis=1).any(axis=1)
@@ -118,23 +118,32 @@ def eligible_rows(corpus: Corpus, baseline: Baseline) -> Rows:
         rows = rows[:0]
     if len(rows) == 0:
         raise UsageError(
-            f"{baseline.name} learns from rows of the kinds {', '.join(baseline.rows)}; the training split of "
+            f"{baseline.name} learns from rows of the kinds {', '.join(baseline.rows)}; the {_SPLITS[split]} split of "
             f"{corpus.source} has {_describe(count_kinds(kinds))}. Choose a model that takes these, or another --data."
         )
     return rows
 
 
-def training_rows(corpus: Corpus, recipe: Recipe) -> TrainingRows:
-    """The eligible rows with their claims and tokens. Raises UsageError where there are none."""
+_SPLITS = {"train": "training", "val": "validation"}
+
+
+def training_rows(
+    corpus: Corpus, recipe: Recipe, split: str = "train", tokenizer: Tokenizer | None = None
+) -> TrainingRows:
+    """The eligible rows with their claims and tokens. Raises UsageError where there are none.
+
+    Without a `tokenizer`, one is trained on the reports of the whole training split.
+    """
     baseline = recipe.baseline
     train = corpus.rows("train")
-    rows = eligible_rows(corpus, baseline)
+    rows = eligible_rows(corpus, baseline, split)
     present, absent = claims(corpus, rows)
     texts = [corpus.reports[row] or "" for row in rows]
     names = [name.lower() for name in state_names(corpus.classes)]
     size = recipe.size.text
     # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
-    tokenizer = train_tokenizer([*(corpus.reports[row] or "" for row in train), *names, *names], size.vocabulary)
+    reports = [corpus.reports[row] or "" for row in train]
+    tokenizer = tokenizer or train_tokenizer([*reports, *names, *names], size.vocabulary)
     return TrainingRows(
         rows=rows,
         kinds=corpus.kinds()[rows],

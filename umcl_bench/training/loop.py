@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from umcl_bench.training import batch_norm, peers
 from umcl_bench.training.batches import TrainingRows, training_rows
 from umcl_bench.training.device import training_precision
 from umcl_bench.training.feed import Feed, Parcel
+from umcl_bench.training.memory import check_memory, memory_advice
 from umcl_bench.training.monitor import LogRow, Monitor
 from umcl_bench.training.optim import build_optimiser, set_learning_rate
 from umcl_bench.training.runtime import DEFAULT, Runtime
@@ -43,6 +45,10 @@ class Unfinished:
 
     folder: Path
     digest: str
+
+    def remove(self) -> None:
+        """Forgets the state of a training that is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class Trainer:
 
     def run(self) -> None:
         """Trains to the end of the budget."""
+        check_memory(self.recipe, self.device, self.runtime, self.world.size)
         self._resume()
         self.encoder.train()
         name, steps = self.recipe.baseline.name, self.recipe.size.optim.steps
@@ -141,7 +148,7 @@ class Trainer:
             tick(self.step)
             since, waited = time.monotonic(), 0.0
             for parcel in feed:
-                loss, norm = self._step(parcel)
+                loss, norm = self.train_step(parcel)
                 self.seconds = time.monotonic() - began
                 if self._due(self.runtime.log_steps):
                     now = time.monotonic()
@@ -164,9 +171,10 @@ class Trainer:
                 "for films; a faster disk, or a cache that fits into memory, would help"
             )
 
-    def _step(self, parcel: Parcel) -> tuple[Tensor, Tensor]:
+    def train_step(self, parcel: Parcel) -> tuple[Tensor, Tensor]:
+        """Takes one optimiser step; returns the loss and the gradient's norm before clipping."""
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.stepper.gradients(parcel)
+        loss = self._gradients(parcel)
         norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm)
         self.finite.note(parcel.step, self.data.rows[parcel.batch.rows], loss, norm)
         if self.finite.eager or self._due(self.runtime.log_steps, parcel.step):
@@ -178,6 +186,15 @@ class Trainer:
             self.drawn[kind] = self.drawn.get(kind, 0) + count
         self.step = parcel.step
         return loss, norm
+
+    def _gradients(self, parcel: Parcel) -> Tensor:
+        try:
+            return self.stepper.gradients(parcel)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                raise
+            advice = memory_advice(self.recipe, self.device, self.runtime, self.world.size)
+            raise BenchError(f"out of memory at step {parcel.step}. {advice}") from error
 
     def _row(self, parcel: Parcel, loss: Tensor, norm: Tensor, seconds: float, waited: float) -> LogRow:
         every = self.runtime.log_steps

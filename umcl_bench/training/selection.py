@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from umcl_bench.spec import Selection, SelectionRule
+from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.films import FilmStack
+from umcl_bench.models.dual import TrainedModel
+from umcl_bench.spec import Augment, Recipe, Sampling, Selection, SelectionRule
+from umcl_bench.training.batches import training_rows
+from umcl_bench.training.feed import Feed
+from umcl_bench.training.peers import World
+from umcl_bench.training.step import Stepper
 
 
 class Best(NamedTuple):
@@ -30,3 +40,25 @@ def describe_selection(selection: Selection, best: Best | None) -> str:
         return "last step (no selection; val is not read)"
     extreme = "lowest contrastive loss" if selection.rule == "val-loss" else "highest zero-shot macro AUROC"
     return f"{extreme} on val, looked at every {selection.every} steps: {best.value:.4f} at step {best.step}"
+
+
+def val_loss(recipe: Recipe, corpus: Corpus, films: FilmStack, device: torch.device) -> Callable[[TrainedModel], float]:
+    """What `val-loss` goes by: the model's own objective, over one pass of val's rows in batches of the recipe's size.
+
+    Nothing is augmented, the rows left over at the end are left out, and every look sees the same batches.
+    """
+    still = Augment(rotate_degrees=0, translate=0, scale=0, brightness=0, contrast=0)
+
+    def evaluate(model: TrainedModel) -> float:
+        data = training_rows(corpus, recipe, "val", model.tokenizer)
+        batch = min(recipe.size.optim.batch, len(data.rows))
+        optim = dataclasses.replace(recipe.size.optim, batch=batch, films_seen=len(data.rows), micro_batch=0)
+        size = dataclasses.replace(recipe.size, optim=optim, augment=still)
+        baseline = dataclasses.replace(recipe.baseline, sampling=Sampling())  # val as it is
+        small = dataclasses.replace(recipe, baseline=baseline, size=size)
+        stepper = Stepper(small, model.encoder, model.encoder, torch.float32, recompute=False)
+        with torch.no_grad():
+            losses = [float(stepper.evaluate(parcel)) for parcel in Feed(data, films, small, device, World(0, 1, 0))]
+        return sum(losses) / len(losses)
+
+    return evaluate

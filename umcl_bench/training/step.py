@@ -74,6 +74,12 @@ class Stepper:
                 self._backward(surrogate * _processes(parcel))  # type: ignore[arg-type]
         return loss.detach()
 
+    @torch.no_grad()
+    def evaluate(self, parcel: Parcel) -> Tensor:
+        """The loss alone."""
+        parts = list(self._parts(parcel))
+        return self.loss(self._forward(self.encoder, parcel, parts[0], 0), parcel)
+
     def loss(self, features: Features, parcel: Parcel) -> Tensor:
         """The objective of the global batch, from this process's features."""
         return contrastive_loss(

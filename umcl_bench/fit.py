@@ -1,0 +1,93 @@
+"""A recipe's model: found as a checkpoint, or trained now, by this process or by all that torchrun started."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from umcl_bench.locks import held, machine_lock
+from umcl_bench.plan import SELECTION_TASK, checkpoint_name
+from umcl_bench.progress import Reporter
+from umcl_bench.records.store import Store
+from umcl_bench.spec import Recipe
+from umcl_bench.training.runtime import Runtime
+
+if TYPE_CHECKING:
+    import torch
+
+    from umcl_bench.data.seen import Seen
+    from umcl_bench.models.dual import TrainedModel
+    from umcl_bench.training.loop import Evaluate
+
+
+class Fitted(NamedTuple):
+    """A model, the facts of its training, and the name of its checkpoint."""
+
+    model: TrainedModel
+    facts: dict[str, Any]
+    checkpoint: str
+
+
+def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter: Reporter, runtime: Runtime) -> Fitted:
+    """The trained model. An interrupted training goes on from its last state; a finished one is loaded.
+
+    Under torchrun all processes come here; the first holds the locks and writes, and all return the same model.
+    """
+    from umcl_bench.training import peers
+    from umcl_bench.training.checkpoint import load_checkpoint
+
+    fingerprint = seen.corpus.fingerprint  # of the rows that could be read
+    name = checkpoint_name(recipe, fingerprint)
+    folder = store.root / "checkpoints" / name
+    leads = peers.world().leads
+    with peers.joined(device), store.lock(name, reporter) if leads else contextlib.nullcontext():
+        if peers.agree(folder.is_dir()):
+            reporter.say(f"trained before: {folder}")
+        else:
+            with _cores(device, reporter) if leads else contextlib.nullcontext():
+                _train(recipe, seen, store, device, reporter, runtime, name)
+        model, facts = load_checkpoint(folder, recipe, fingerprint, device)
+    return Fitted(model, facts, name)
+
+
+def _train(
+    recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter: Reporter, runtime: Runtime, name: str
+) -> None:
+    from umcl_bench.training import peers
+    from umcl_bench.training.checkpoint import checkpoint_digest, save_checkpoint
+    from umcl_bench.training.loop import Unfinished, train
+
+    fingerprint = seen.corpus.fingerprint
+    unfinished = Unfinished(store.root / "unfinished" / name, checkpoint_digest(recipe, fingerprint))
+    evaluate = _evaluate(recipe, seen, device)
+    trained = train(recipe, seen.corpus, seen.films, device, reporter, runtime, unfinished, evaluate)
+    if peers.world().leads:
+        with store.new_folder("checkpoints", name) as part:
+            save_checkpoint(part, trained, recipe, fingerprint)
+        unfinished.remove()
+    peers.agree(None)  # nobody looks for the checkpoint before it is there
+
+
+def _evaluate(recipe: Recipe, seen: Seen, device: torch.device) -> Evaluate | None:
+    from umcl_bench.training.selection import val_loss
+
+    if recipe.selection.rule == "val-auroc":
+        return functools.partial(_val_auroc, seen)
+    return val_loss(recipe, seen.corpus, seen.films, device) if recipe.selection.rule == "val-loss" else None
+
+
+def _val_auroc(seen: Seen, model: TrainedModel) -> float:
+    from umcl_bench.metrics.intervals import macro
+    from umcl_bench.protocols import zero_shot
+
+    return macro(zero_shot.run(SELECTION_TASK, seen.corpus, model, seen.films).scores, "auroc")
+
+
+def _cores(device: torch.device, reporter: Reporter) -> AbstractContextManager[None]:
+    if device.type != "cpu":
+        return contextlib.nullcontext()
+    from umcl_bench.data.cache import cache_root
+
+    return held(machine_lock(cache_root()), "it is training on this machine's cores", reporter)
