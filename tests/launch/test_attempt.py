@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.launch.processes import alive, wait_for
 from umcl_bench.launch.attempt import Ended, attempt
 
 
@@ -61,18 +60,3 @@ def test_a_run_does_not_outlive_a_worker_that_is_killed(tmp_path: Path) -> None:
         process.wait()
     pid = int((tmp_path / "pid").read_text())
     wait_for(lambda: not alive(pid))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import write_folder
+from tests.launch.processes import alive, wait_for
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.errors import BenchError
 from umcl_bench.launch import ray
@@ -94,6 +96,30 @@ def test_a_worker_that_dies_is_tried_again_and_a_run_that_fails_is_not(tmp_path:
     assert why["killed-once"] == why["worker-lost"].replace("worker-lost", "killed-once")
     assert "it ended well, but killed-once is not in store" in why["killed-once"]
     assert "killed-once on task, seed 0: ended by SIGKILL; trying again (1 of 2)" in done.stderr
+
+
+LONG = """
+import os, time
+with open("pids.part", "w") as file:
+    file.write(f"{os.getpid()} {os.getppid()}")
+os.rename("pids.part", "pids")
+time.sleep(100)
+"""
+
+
+@needs_ray
+def test_a_sweep_that_is_ended_takes_its_cluster_and_runs_along(tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(LONG)
+    handled = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))" + SWEEP
+    sweep = subprocess.Popen([sys.executable, "-c", handled, str(tmp_path / "run.py"), "long"], cwd=tmp_path)
+    try:
+        wait_for((tmp_path / "pids").exists)
+        sweep.send_signal(signal.SIGTERM)
+        assert sweep.wait(timeout=30) == 1  # Ray's own code for it
+    finally:
+        sweep.kill()
+    run, worker = map(int, (tmp_path / "pids").read_text().split())
+    wait_for(lambda: not alive(run) and not alive(worker))
 
 
 BREAKS = """from umcl_bench import bench

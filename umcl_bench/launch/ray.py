@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,15 +100,17 @@ def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to the cluster at `address`, or to one that lives on this machine for as long as the block."""
     check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # unset, Ray warns where a task has no GPU
     import ray
 
     _reach(address)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     own = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise _no_answer(address or "this machine", error) from None
+    signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own aborts, and leaves its cluster behind
     try:
         yield ray
     finally:
