@@ -33,20 +33,25 @@ class PromptEncoder(nn.Module):
 
     def forward(self, text: TextEncoder, ids: Tensor, lengths: Tensor) -> Tensor:
         """`ids` (n, l) and `lengths` (n,) are the tokenised names with [CLS] and [SEP]."""
-        embedded = text.embed(ids)
-        if self.context is not None:
-            embedded, lengths = self._insert(embedded, lengths)
-        out: Tensor = text(embedded, lengths)
+        out: Tensor = text(*self.embed(text, ids, lengths))
         return out
+
+    def embed(self, text: TextEncoder, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The text tower's input (n, l + M, w) for the same, and its lengths (n,)."""
+        embedded = text.embed(ids)
+        return (embedded, lengths) if self.context is None else self._insert(embedded, lengths)
 
     def _insert(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         assert self.context is not None
-        before = {"front": self.prompt.length, "end": 0, "middle": self.prompt.length // 2}[self.prompt.position]
-        rows = []
-        for row, length in zip(embedded, lengths.tolist(), strict=True):
-            name, end = row[1 : length - 1], row[length - 1 :]  # `end` is [SEP] and the padding
-            rows.append(torch.cat([row[:1], self.context[:before], name, self.context[before:], end]))
-        return torch.stack(rows), lengths + self.prompt.length
+        count = self.prompt.length
+        before = {"front": count, "end": 0, "middle": count // 2}[self.prompt.position]
+        # words have even keys in their order; a vector's key is after [CLS], or before [SEP] at `lengths` - 1
+        words = 2 * torch.arange(embedded.shape[1], device=embedded.device).expand(len(embedded), -1)
+        first = words.new_ones(len(embedded), before)
+        last = (2 * lengths[:, None] - 3).expand(-1, count - before)
+        order = torch.cat([words, first, last], dim=1).argsort(dim=1, stable=True)
+        rows = torch.cat([embedded, self.context.expand(len(embedded), -1, -1)], dim=1)
+        return rows.gather(1, order[:, :, None].expand_as(rows)), lengths + count
 
 
 def tokenise_names(
