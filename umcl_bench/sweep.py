@@ -140,7 +140,11 @@ def describe(ahead: Sequence[Ahead]) -> str:
     known = [a.seconds for a in left if a.seconds is not None]
     time = f"about {_duration(sum(known))} one after another, as runs took here before" if known else ""
     unknown = f"{len(left) - len(known)} of unknown time" if len(known) < len(left) else ""
-    return "\n".join([*lines, "; ".join(filter(None, (f"{len(ahead)} runs: {counts}", time, unknown)))])
+    return "\n".join([*lines, "; ".join(filter(None, (f"{_runs(ahead)}: {counts}", time, unknown)))])
+
+
+def _runs(ahead: Sequence[Ahead]) -> str:
+    return f"{len(ahead)} run{'s' if len(ahead) > 1 else ''}"
 
 
 def _took(ahead: Ahead) -> str:
@@ -159,4 +163,4 @@ def summary(ahead: Sequence[Ahead], outcomes: Sequence[Outcome]) -> str:
     """How many runs were done, were on record, and failed."""
     done = sum(outcome.record is not None for outcome in outcomes)
     recorded = sum(a.record is not None for a in ahead)
-    return f"{len(ahead)} runs: {done} done, {recorded} on record before, {len(ahead) - done - recorded} failed"
+    return f"{_runs(ahead)}: {done} done, {recorded} on record before, {len(ahead) - done - recorded} failed"

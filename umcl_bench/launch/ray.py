@@ -54,7 +54,8 @@ def _ends(jobs: Sequence[Job], cluster: Cluster, reporter: Reporter) -> Iterator
     """Each job with how it ended, a job that died only after its last try."""
     with _connected(cluster.address) as ray:
         share = _share(ray.nodes(), on_cpu=all(job.request.device == "cpu" for job in jobs))
-        reporter.say(f"{len(jobs)} runs on Ray, {', '.join(f'{v:g} {k[4:]}' for k, v in share.items())} each")
+        gpu = "a GPU and " if "num_gpus" in share else ""
+        reporter.say(f"runs on Ray: {len(jobs)}, each with {gpu}{share['num_cpus']:g} cores")
         settings: dict[str, str | None] = {**environment()}
         if "num_gpus" not in share:  # a whole machine: torch knows its cores better than Ray, which counts threads
             settings["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS")
@@ -128,7 +129,10 @@ def _reach(address: str) -> None:
 
 
 def _no_answer(address: str, error: Exception) -> BenchError:
-    return BenchError(f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`")
+    return BenchError(
+        f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`; "
+        "one that has a token needs RAY_AUTH_MODE=token here, too"
+    )
 
 
 def _appears(store: Store, record_id: str) -> Record | None:
