@@ -1,4 +1,4 @@
-"""Batch norm's running statistics, kept from passes that should not count."""
+"""Running statistics of batch norms, where a forward pass must leave no trace in them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Puts the running mean, variance and count of every batch norm back when the block ends."""
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
-    before = [{name: value.clone() for name, value in norm.named_buffers(recurse=False)} for norm in norms]
+    """On leaving, the running statistics of all batch norms in `module` are as they were, bit for bit, in place.
+
+    For passes that compute again what was computed before (activation checkpointing, gradient caching) and would
+    count the same batch twice.
+    """
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    buffers = [buffer for norm in norms for buffer in norm.buffers(recurse=False)]
+    before = [buffer.detach().clone() for buffer in buffers]
     try:
         yield
     finally:
         with torch.no_grad():
-            for norm, values in zip(norms, before, strict=True):
-                for name, value in norm.named_buffers(recurse=False):
-                    value.copy_(values[name])
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)

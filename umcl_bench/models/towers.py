@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from umcl_bench.data.tokens import PAD
+from umcl_bench.errors import BenchError
 from umcl_bench.models.packing import GROUPED, grouped_attention, pack
 from umcl_bench.spec import ImageTower, TextTower
 
@@ -106,3 +107,19 @@ def choose_attention(module: nn.Module, device: torch.device, precision: torch.d
             part.fused_attn = fused  # type: ignore[assignment]
         if isinstance(part, TextEncoder):
             part.trunk.config._attn_implementation = GROUPED if device.type == "cpu" else "sdpa"
+
+
+def checkpoint_activations(module: nn.Module) -> None:
+    """The towers in `module` keep only each block's input for the backward pass, and compute the rest again.
+
+    Batch norms would count each batch twice: run the backward pass inside `statistics_kept`. Raises BenchError for an
+    image tower that can't.
+    """
+    for part in module.modules():
+        if isinstance(part, TextEncoder):
+            part.trunk.activation_checkpointing_enable({"use_reentrant": False})
+        if isinstance(part, ImageEncoder):
+            try:
+                part.trunk.set_grad_checkpointing(True)  # type: ignore[operator]
+            except (AssertionError, AttributeError) as error:
+                raise BenchError(f"the image tower {part.tower.name} can't checkpoint its activations") from error
