@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -104,3 +105,17 @@ def test_a_device_that_the_nodes_have_need_not_be_here(
     assert code == 0, err
     assert "--device cuda" in (tmp_path / "array/sweep.sh").read_text()
     assert out == f"sbatch {tmp_path}/array/sweep.sh\n"
+
+
+def test_a_run_of_the_array_has_the_options_that_were_typed_and_no_others(quick: Quick, tmp_path: Path) -> None:
+    typed = shlex.split("--dial similarity=0.5 --dial wording_shift=0.1 --mix image-text=1 --balanced --again")
+    sweep = ["-q", *typed, "--seed", "4", "--seeds", "2", "--task", "zeroshot", "--model", "umcl,random"]
+    array = ["--launcher", "slurm", "--output-dir", str(tmp_path / "array"), "--store", str(tmp_path / "st")]
+    code, _, err = quick("run", *sweep, *array)
+    assert code == 0, err
+    lines = [line for line in (tmp_path / "array/sweep.sh").read_text().splitlines() if ") exec " in line]
+    found = [shlex.split(line.removesuffix(" ;;")) for line in lines]
+    own = [("umcl", "4"), ("umcl", "5"), ("random", "4"), ("random", "5")]
+    alone = [["run", "--model", model, "--task", "zeroshot", "--seed", seed] for model, seed in own]
+    rest = [*typed, "--quiet", "--store", str(tmp_path / "st")]
+    assert [words[words.index("run") :] for words in found] == [[*words, *rest] for words in alone]

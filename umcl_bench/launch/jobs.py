@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from umcl_bench.records.store import Record
 from umcl_bench.request import Request
 
-LAUNCHERS = ("local", "ray", "slurm")
-
 
 @dataclass(frozen=True)
 class Job:
