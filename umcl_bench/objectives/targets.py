@@ -44,7 +44,7 @@ def same_pair(films: Side, texts: Side) -> Tensor:
 
 def shared_claims(films: Side, texts: Side) -> Tensor:
     """(n, m): how many of text j's claims are true of film i."""
-    return films.present @ texts.present.T + films.absent @ texts.absent.T
+    return torch.addmm(films.present @ texts.present.T, films.absent, texts.absent.T)
 
 
 def identity(films: Side, texts: Side, objective: Objective) -> Tensor:
@@ -61,16 +61,23 @@ def umcl(films: Side, texts: Side, objective: Objective) -> Tensor:
     A prompt that denies a finding is compared with the findings that are absent from the film, every other text with
     those that are present. 'No Finding' is a finding of its own; a row without labels matches only its own text.
     """
-    shared = shared_claims(films, texts)
+    similar = shared_claims(films, texts)
     if objective.similarity == "any":
-        similar = shared.clamp(max=1)
+        similar.clamp_(max=1)
     else:
-        of_text = (texts.present.sum(1) + texts.absent.sum(1))[None, :]
-        denies = (texts.absent.sum(1) > 0)[None, :]
-        of_film = torch.where(denies, films.absent.sum(1)[:, None], films.present.sum(1)[:, None])
-        union = of_film + of_text - shared if objective.similarity == "jaccard" else (of_film * of_text).sqrt()
-        similar = shared / union.clamp(min=1)
-    return torch.maximum(same_pair(films, texts), similar.pow(objective.sharpness))
+        similar.div_(_all_claims(films, texts, similar, objective).clamp_(min=1))
+    return torch.maximum(same_pair(films, texts), similar.pow_(objective.sharpness), out=similar)
+
+
+def _all_claims(films: Side, texts: Side, shared: Tensor, objective: Objective) -> Tensor:
+    """(n, m): what the shared claims are a part of, the union of both sides' or the geometric mean of their counts."""
+    of_text = texts.present.sum(1) + texts.absent.sum(1)
+    present, absent = films.present.sum(1), films.absent.sum(1)
+    if objective.similarity == "cosine":  # the root of a product of counts: of the counts, as a tile has more of them
+        of_text, present, absent = of_text.sqrt(), present.sqrt(), absent.sqrt()
+    denies = (texts.absent.sum(1) > 0).to(present.dtype)
+    of_film = torch.addcmul(present[:, None], (absent - present)[:, None], denies)
+    return of_film.mul_(of_text) if objective.similarity == "cosine" else of_film.add_(of_text).sub_(shared)
 
 
 BUILDERS: dict[str, Builder] = {"identity": identity, "umcl": umcl}

@@ -1,0 +1,100 @@
+"""The tiled loss beside open_clip's ClipLoss: `pytest tests/benchmarks/test_loss_speed.py --benchmark-enable`.
+
+A group is one batch size, of 512 dimensions: its table has the ratios. `-k memory` writes peak memory, in MB above the inputs, into the
+JSON of `--benchmark-json FILE` and, with -s, onto the terminal; `-k "not 16384"` leaves out the longest.
+results/performance/loss.md has figures.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch.nn.functional import normalize
+
+from umcl_bench.objectives.contrastive import contrastive_loss
+from umcl_bench.objectives.targets import Side, get_builder
+from umcl_bench.spec import Objective
+
+HOWS = ("open_clip", "identity", "any", "jaccard", "cosine", "identity-bf16", "jaccard-bf16")
+
+
+def step(how: str, n: int, d: int = 512, findings: int = 14) -> Callable[[], None]:
+    """The loss of n films and texts, forward and backward."""
+    rng = torch.Generator().manual_seed(0)
+    z_img, z_txt = (normalize(torch.randn(n, d, generator=rng), dim=1).requires_grad_() for _ in range(2))
+    scale = torch.tensor(14.0, requires_grad=True)
+    if how == "open_clip":
+        from open_clip.loss import ClipLoss
+
+        peer = ClipLoss()
+
+        def loss() -> torch.Tensor:
+            value: torch.Tensor = peer(z_img, z_txt, scale)
+            return value
+    else:
+        present = (torch.rand(n, findings, generator=rng) < 0.2).float()
+        films, texts = (Side(torch.arange(n), present, absent) for absent in (1 - present, torch.zeros_like(present)))
+        similarity, _, rounded = how.partition("-")
+        objective = Objective() if similarity == "identity" else Objective("umcl", similarity)  # type: ignore[arg-type]
+        build, precision = get_builder(objective.target), torch.bfloat16 if rounded else None
+
+        def loss() -> torch.Tensor:
+            return contrastive_loss(z_img, z_txt, scale, films, texts, objective, build, precision=precision)
+
+    return lambda: loss().backward()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("n", [2048, 4096, 8192, 16384])
+@pytest.mark.parametrize("how", HOWS)
+def test_forward_and_backward(benchmark: BenchmarkFixture, n: int, how: str) -> None:
+    """The aims: faster than open_clip from 4,096 up, and no label target over 1.4 times identity."""
+    benchmark.group = f"loss of {n} pairs"
+    run = step(how, n if benchmark.enabled else 64)
+    rounds, warmup = (2, 0) if n > 8192 else (5, 1)
+    benchmark.pedantic(run, rounds=rounds, warmup_rounds=warmup)  # type: ignore[no-untyped-call]
+
+
+def peak(how: str, n: int, d: int) -> float:
+    """MB that the loss takes above what is there before it, in a process of its own."""
+    command = [sys.executable, "-c", f"from {__name__} import main; main({how!r}, {n}, {d})"]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main(how: str, n: int, d: int) -> None:
+    """Prints it, measured as Linux's peak of resident memory, which is set back first."""
+    from pathlib import Path
+
+    step(how, 64, d)()  # what the libraries keep is not the loss's
+    run = step(how, n, d)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    run()
+    print((_status("VmHWM") - before) / 1024)
+
+
+def _status(field: str) -> int:
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("n", [4096, 8192, 16384, 32768])
+@pytest.mark.parametrize("how", ["open_clip", "identity", "jaccard", "jaccard-bf16"])
+def test_memory(benchmark: BenchmarkFixture, n: int, how: str) -> None:
+    """The aim: a tenth of open_clip's at 16,384, and linear in the batch."""
+    if not benchmark.enabled:
+        pytest.skip("measured with --benchmark-enable")
+    if how == "open_clip" and n > 16384:
+        pytest.skip("17 GB")
+    found = benchmark.pedantic(peak, (how, n, 512))  # type: ignore[no-untyped-call]
+    benchmark.extra_info["peak_mb"] = found
+    print(f"\n{how} at {n:,}: {found:.0f} MB above the inputs")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_no_matrix_of_the_batch_is_ever_whole() -> None:
+    """One matrix of 8,192 x 8,192 floats has 256 MB."""
+    assert peak("jaccard", 8192, 4) < 64
