@@ -102,6 +102,16 @@ def test_hot_logits_neither_overflow_nor_vanish(scale: float) -> None:
             torch.testing.assert_close(ours.double(), right, rtol=1e-3, atol=1e-4 * float(right.abs().max()))
 
 
+def test_pairs_that_are_found_have_no_gradient() -> None:
+    """In float32, at the scale where CLIP's ends: softmax - target is exactly 0, not the rounding of a logit of 100."""
+    z = torch.eye(40, 64).requires_grad_()
+    side = Side(torch.arange(40), torch.zeros(40, 4), torch.zeros(40, 4))
+    loss = contrastive_loss(z, z.detach(), torch.tensor(110.0), side, side, CLIP, get_builder("identity"), 16)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert z.grad is not None
+    assert float(z.grad.abs().max()) < 1e-30
+
+
 def test_autocast_does_not_reach_the_loss() -> None:
     z_img, z_txt, films, texts = batch(12, 12)
     inputs = (z_img.float(), z_txt.float(), torch.tensor(14.0), films, texts, OBJECTIVES[1], get_builder("umcl"))

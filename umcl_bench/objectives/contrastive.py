@@ -163,10 +163,10 @@ class _Sums(NamedTuple):
         kept = self.s > 0
         return torch.stack([torch.where(kept, self.lse - self.sz / self.s, 0).sum(), kept.sum().to(self.s.dtype)])
 
-    def factors(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """(a, b), each (n,): exp(z - a) - b S is weight (softmax - target), and 0 in lines without a target."""
+    def factors(self, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Each line's weight (n,), `share` or 0 for lines without a target, and that through its sum of S."""
         kept = self.s > 0
-        return torch.where(kept, self.lse - weight.log(), torch.inf), torch.where(kept, weight / self.s, 0)
+        return torch.where(kept, share, 0), torch.where(kept, share / self.s, 0)
 
 
 def _logsumexp(z: Tensor, axis: int) -> Tensor:
@@ -198,21 +198,22 @@ class _Tiled(torch.autograd.Function):
         columns = columns.over(peers)
         sums = torch.stack([peers.total(rows.losses()), columns.losses()])
         weights = sums.new_tensor([share, 1 - share]) / sums[:, 1].clamp(min=1)
-        ctx.save_for_backward(z_img, y, scale, *rows.factors(weights[0]), *columns.factors(weights[1]))
+        of_rows, of_columns = rows.factors(weights[0]), columns.factors(weights[1])
+        ctx.save_for_backward(z_img, y, scale, rows.lse, *of_rows, columns.lse, *of_columns)
         ctx.rest = (targets, tile, peers)
         return weights @ sums[:, 0]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        z_img, y, scale, row_a, row_b, column_a, column_b = ctx.saved_tensors
+        z_img, y, scale, row_lse, row_weight, row_s, column_lse, column_weight, column_s = ctx.saved_tensors
         targets, tile, peers = ctx.rest
         x = (scale * z_img).to(y.dtype)
         d_img, d_txt = torch.zeros_like(z_img), z_img.new_zeros(y.shape)
         for i, j in _tiles(len(x), len(y), tile):
             logits = (x[i] @ y[j].T).to(z_img.dtype)
-            g = (logits - row_a[i, None]).exp_()
-            g += logits.sub_(column_a[j]).exp_()
-            g.addcmul_(targets(i, j), row_b[i, None] + column_b[j], value=-1)
+            g = (logits - row_lse[i, None]).exp_().mul_(row_weight[i, None])
+            g.addcmul_(logits.sub_(column_lse[j]).exp_(), column_weight[j])
+            g.addcmul_(targets(i, j), row_s[i, None] + column_s[j], value=-1)
             g = g.to(y.dtype)
             d_img[i].add_(g @ y[j])
             d_txt[j].add_(g.T @ x[i])
