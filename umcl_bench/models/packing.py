@@ -17,7 +17,7 @@ GROUPED = "grouped-by-length"
 """The name of `grouped_attention` among transformers' attention functions."""
 
 _TEXTS = 16  # a group
-_LENGTH_STEP = 8
+_LENGTH_STEP = 4
 _TOTAL_STEP = 256
 
 
