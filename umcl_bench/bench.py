@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import time
@@ -19,6 +20,7 @@ from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_o
 from umcl_bench.records.store import Record, Store
 from umcl_bench.request import Request, command, sampling_words
 from umcl_bench.spec import METHODS, Recipe, digest, to_dict
+from umcl_bench.training.runtime import world
 
 if TYPE_CHECKING:
     from umcl_bench.data.leaks import Leaks
@@ -37,6 +39,8 @@ def run(request: Request, store: Store, reporter: Reporter, source: Source | Non
     plan = make_plan(request, store, source)
     for note in dict.fromkeys((*plan.source.notes, *plan.training.notes, *plan.corpus.notes)):
         reporter.say(f"note: {note}")
+    if world().size > 1:
+        return _run_together(plan, request, store, reporter)
     found = store.find(plan.id)
     if found is None:
         plan.check()
@@ -45,6 +49,24 @@ def run(request: Request, store: Store, reporter: Reporter, source: Source | Non
     else:
         reporter.say(f"this run is on record: {found.folder} (--again runs it anew)")
     return found
+
+
+def _run_together(plan: Plan, request: Request, store: Store, reporter: Reporter) -> Record:
+    """One of several processes that torchrun started: all train, the first does the rest, and all see the record."""
+    from umcl_bench.training import peers
+    from umcl_bench.training.device import pick_device
+
+    plan.check()
+    leads = world().leads
+    with (
+        peers.joined(pick_device(request.device)),
+        store.lock(plan.id, reporter) if leads else contextlib.nullcontext(),
+    ):
+        if not peers.agree(store.find(plan.id) is not None):
+            run = _Run(plan, request, store, reporter)
+            run.record() if leads else run.follow()
+            peers.agree(None)  # nobody looks for the record before it is there
+    return store.get(plan.id)
 
 
 def train(request: Request, store: Store, reporter: Reporter) -> Fitted:
@@ -148,6 +170,12 @@ class _Run:
             "timings_s": self.timings,
         }
         return self.store.add(plan.id, result, outcome.scores)
+
+    def follow(self) -> None:
+        """Takes part in the training, where there is one."""
+        plan = self.plan
+        if plan.recipe.baseline.reads_training_rows:
+            self._model(_see(plan.training, plan.recipe, self.request, self.reporter))
 
     def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -215,6 +216,8 @@ def main() -> None:
     """The console script: every error is one message, with its exit code; tracebacks only with --debug."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]  # anywhere on the line
+    if int(os.environ.get("RANK", "0")) > 0:  # of the processes that torchrun starts, the first speaks
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is removed
     try:
         app(arguments)

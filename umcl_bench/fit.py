@@ -12,7 +12,7 @@ from umcl_bench.plan import SELECTION_TASK, checkpoint_name
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
 from umcl_bench.spec import Recipe
-from umcl_bench.training.runtime import Runtime
+from umcl_bench.training.runtime import Runtime, world
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter
     fingerprint = seen.corpus.fingerprint  # of the rows that could be read
     name = checkpoint_name(recipe, fingerprint)
     folder = store.root / "checkpoints" / name
-    leads = peers.world().leads
+    leads = world().leads
     with peers.joined(device), store.lock(name, reporter) if leads else contextlib.nullcontext():
         if peers.agree(folder.is_dir()):
             reporter.say(f"trained before: {folder}")
@@ -63,7 +63,7 @@ def _train(
     unfinished = Unfinished(store.root / "unfinished" / name, checkpoint_digest(recipe, fingerprint))
     evaluate = _evaluate(recipe, seen, device)
     trained = train(recipe, seen.corpus, seen.films, device, reporter, runtime, unfinished, evaluate)
-    if peers.world().leads:
+    if world().leads:
         with store.new_folder("checkpoints", name) as part:
             save_checkpoint(part, trained, recipe, fingerprint)
         unfinished.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ class Reporter:
     """Where a run says what it is doing. All of it goes to standard error: standard output is for results."""
 
     def __init__(self, *, quiet: bool = False, live: bool | None = None, every: float = 5.0) -> None:
-        self.quiet = quiet
-        self.live = (sys.stderr.isatty() if live is None else live) and not quiet
+        self.follows = int(os.environ.get("RANK", "0")) > 0  # of the processes of one training, the first speaks
+        self.quiet = quiet or self.follows
+        self.live = (sys.stderr.isatty() if live is None else live) and not self.quiet
         self.every = every
 
     def say(self, text: str) -> None:
@@ -31,7 +33,8 @@ class Reporter:
 
     def warn(self, text: str) -> None:
         """Prints a warning, also when quiet: what changes the meaning of a figure is never hidden."""
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        if not self.follows:
+            print(f"warning: {text}", file=sys.stderr, flush=True)
 
     @contextmanager
     def track(self, what: str, total: int) -> Iterator[Tick]:

@@ -184,7 +184,7 @@ class Optim:
     micro_batch: int = 0
 
     def __post_init__(self) -> None:
-        _check_range("batch", self.batch, 2, 1_000_000)
+        _check_range("batch", self.batch, 1, 1_000_000)
         _check_range("micro_batch", self.micro_batch, 0, self.batch)
 
     @property

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
 from umcl_bench.models.prompts import PromptEncoder, tokenise_names
-from umcl_bench.models.towers import ImageEncoder, TextEncoder
+from umcl_bench.models.towers import ImageEncoder, TextEncoder, choose_attention
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 
@@ -128,6 +128,7 @@ class TrainedModel:
     ) -> None:
         self.recipe = recipe
         self.encoder = encoder.eval().to(device)
+        choose_attention(self.encoder, device, torch.float32)
         self.tokenizer = tokenizer
         self.device = device
         self.batch = batch

@@ -40,10 +40,16 @@ class Batch(NamedTuple):
     text_present: Claims
     text_absent: Claims
 
-    def dealt(self, processes: int) -> Batch:
-        """The rows in the order of the processes that they are dealt to by turns: row 0 to the first, 1 to the next."""
-        order = np.concatenate([np.arange(rank, len(self.rows), processes) for rank in range(processes)])
-        return Batch(*(column[order] for column in self))
+    def ordered(self, order: Rows) -> Batch:
+        """The same rows in another order."""
+        return Batch(
+            self.rows[order],
+            self.has_film[order],
+            self.has_text[order],
+            self.states[order],
+            self.text_present[order],
+            self.text_absent[order],
+        )
 
 
 @dataclass(frozen=True)

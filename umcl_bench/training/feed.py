@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from umcl_bench.data.films import FilmStack, take
+from umcl_bench.errors import BenchError
 from umcl_bench.models.dual import TextBatch
 from umcl_bench.objectives.targets import Side
 from umcl_bench.spec import Recipe
 from umcl_bench.training.augment import draw
 from umcl_bench.training.batches import FILMS, Batch, TrainingRows
-from umcl_bench.training.peers import Peers, World
+from umcl_bench.training.peers import Peers
+from umcl_bench.training.runtime import World
 
 AHEAD = 2
 
@@ -77,18 +79,19 @@ class Feed:
             return self._parcel(*found)
 
     def _parcel(self, step: int, batch: Batch) -> Parcel:
-        batch = batch.dealt(self.world.size)
+        seeded = torch.Generator().manual_seed(stream_seed(self.recipe.seed, FILMS, step))
+        draws = draw(len(batch.rows), self.recipe.size.augment, seeded).numpy()  # a row's own, whoever it is dealt to
+        order = dealing(len(batch.rows), self.world.size)
+        batch, draws = batch.ordered(order), draws[order]
         film_rows, text_rows = batch.rows[batch.has_film], batch.rows[batch.has_text]
         peers = self._peers(batch) if self.world.size > 1 else None
         mine, of_texts = (slice(None), slice(None)) if peers is None else (peers.films, peers.texts)
-        augmentation = self.recipe.size.augment
-        seeded = torch.Generator().manual_seed(stream_seed(self.recipe.seed, FILMS, step))
         sided = self.data.sided[film_rows] & (batch.states[batch.has_film] < 0)
         return Parcel(
             step=step,
             batch=batch,
             films=self._pixels(self.data.rows[film_rows[mine]]),
-            draws=self._send(draw(len(film_rows), augmentation, seeded)[mine]),
+            draws=self._send(torch.from_numpy(draws[batch.has_film][mine])),
             sided=self._send(torch.from_numpy(sided[mine])),
             texts=self._texts(text_rows[of_texts], batch.states[batch.has_text][of_texts]),
             film_side=self._side(film_rows, self.data.present[film_rows], self.data.absent[film_rows]),
@@ -101,6 +104,11 @@ class Feed:
             [int(part.sum()) for part in np.array_split(column, self.world.size)]  # the first get the remainder
             for column in (batch.has_film, batch.has_text)
         ]
+        if not all(map(min, counts)):
+            raise BenchError(
+                f"a batch of {len(batch.rows)} rows has fewer films or texts than there are processes "
+                f"({self.world.size}); use a larger --batch or fewer processes"
+            )
         return Peers(counts[0], counts[1], self.world.rank)
 
     def _pixels(self, rows: NDArray[np.int64]) -> Tensor:
@@ -129,6 +137,11 @@ class Feed:
         sent = (tensor if tensor.is_pinned() else tensor.pin_memory()).to(self.device, non_blocking=True)
         sent.record_stream(torch.cuda.default_stream(self.device))
         return sent
+
+
+def dealing(rows: int, processes: int) -> NDArray[np.int64]:
+    """The order of rows that are dealt by turns: those of the first process, then those of the second, and so on."""
+    return np.concatenate([np.arange(rank, rows, processes) for rank in range(processes)])
 
 
 def stream_seed(*parts: int) -> int:

@@ -15,8 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.films import FilmStack
 from umcl_bench.errors import BenchError, Stopped
-from umcl_bench.models import towers
 from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
+from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 from umcl_bench.training import batch_norm, peers
@@ -26,14 +26,11 @@ from umcl_bench.training.feed import Feed, Parcel
 from umcl_bench.training.memory import check_memory, memory_advice
 from umcl_bench.training.monitor import LogRow, Monitor
 from umcl_bench.training.optim import build_optimiser, set_learning_rate
-from umcl_bench.training.runtime import DEFAULT, Runtime
+from umcl_bench.training.runtime import DEFAULT, Runtime, world
 from umcl_bench.training.selection import Best, describe_selection, is_better
 from umcl_bench.training.state import State, load_state, save_state
 from umcl_bench.training.step import Stepper
 from umcl_bench.training.watch import LATE, Finite, Signals, name_rows, peak_memory
-
-choose_attention = getattr(towers, "choose_attention", lambda *a: None)
-checkpoint_activations = getattr(towers, "checkpoint_activations", lambda *a: None)
 
 Evaluate = Callable[[TrainedModel], float]
 """The figure that a selection goes by, of a model on the training data's val split."""
@@ -106,7 +103,7 @@ class Trainer:
     ) -> None:
         self.recipe, self.corpus, self.data, self.films, self.device = recipe, corpus, data, films, device
         self.reporter, self.runtime, self.unfinished, self.evaluate = reporter, runtime, unfinished, evaluate
-        self.world = peers.world()
+        self.world = world()
         self.precision = training_precision(device, recipe.precision)
         self.encoder = encoder.to(memory_format=torch.channels_last)
         self.synchronised = batch_norm.synchronise(encoder, device) if self.world.size > 1 else 0
@@ -130,10 +127,7 @@ class Trainer:
         if self.world.size == 1:
             return self.encoder
         ids = [self.device.index or self.world.local_rank] if self.device.type == "cuda" else None
-        # prompts and names are in some batches only; statistics of batch norm are the same everywhere
-        return DistributedDataParallel(
-            self.encoder, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
-        )
+        return DistributedDataParallel(self.encoder, device_ids=ids)
 
     def run(self) -> None:
         """Trains to the end of the budget."""

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from umcl_bench.errors import BenchError
-from umcl_bench.models import towers
 from umcl_bench.models.dual import DualEncoder, TextBatch, build_encoder
-from umcl_bench.models.towers import choose_attention
+from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.spec import Recipe
 from umcl_bench.training.device import pick_device, training_precision
 from umcl_bench.training.runtime import Runtime
@@ -84,7 +83,7 @@ def _bytes(recipe: Recipe, device: torch.device, recompute: bool) -> tuple[float
         precision = training_precision(device, recipe.precision)
         choose_attention(encoder, device, precision)
         if recompute:
-            towers.checkpoint_activations(encoder)
+            checkpoint_activations(encoder)
         few, more = (_held(encoder, recipe, rows, device, precision) for rows in (4, 12))
     weights = sum(p.numel() * 4 for p in encoder.parameters())
     return 4 * weights + recipe.size.optim.batch * recipe.size.dim * 4 * 8, (more - few) / 8

@@ -8,40 +8,19 @@ by DistributedDataParallel (or FSDP2).
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from umcl_bench.errors import UsageError
+from umcl_bench.training.runtime import world
 
 # torchrun ends all processes when one dies, so a long wait is no hang: one may be building a cache, or wait for a lock
 _PATIENCE = datetime.timedelta(hours=24)
-
-
-class World(NamedTuple):
-    """This process's number, and how many there are."""
-
-    rank: int
-    size: int
-    local_rank: int
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process writes and prints."""
-        return self.rank == 0
-
-
-def world() -> World:
-    """From the environment that torchrun sets; alone without it."""
-    return World(*(int(os.environ.get(name, default)) for name, default in _VARIABLES))
-
-
-_VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
 
 
 @contextmanager

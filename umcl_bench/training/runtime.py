@@ -1,9 +1,11 @@
-"""How a training is carried out: what changes its time, its memory and what is seen of it, and no figure."""
+"""How and where a training is carried out: what changes its time, its memory and what is seen of it, and no figure."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,23 @@ class Runtime:
 
 
 DEFAULT = Runtime()
+
+_VARIABLES = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+
+
+class World(NamedTuple):
+    """This process's number, and how many there are."""
+
+    rank: int
+    size: int
+    local_rank: int
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and prints."""
+        return self.rank == 0
+
+
+def world() -> World:
+    """From the environment that torchrun sets; alone without it."""
+    return World(*(int(os.environ.get(name, default)) for name, default in _VARIABLES))

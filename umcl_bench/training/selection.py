@@ -15,7 +15,7 @@ from umcl_bench.models.dual import TrainedModel
 from umcl_bench.spec import Augment, Recipe, Sampling, Selection, SelectionRule
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.feed import Feed
-from umcl_bench.training.peers import World
+from umcl_bench.training.runtime import World
 from umcl_bench.training.step import Stepper
 
 
