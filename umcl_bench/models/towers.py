@@ -27,6 +27,9 @@ class ImageEncoder(nn.Module):
 
     def forward(self, films: Tensor) -> Tensor:
         """See the class."""
+        if not len(films) and not torch.distributed.is_initialized():
+            # a batch norm would average nothing; one over several processes averages the others' films
+            return self.projection.weight.new_zeros(0, self.projection.out_features)
         pixels = (films.unsqueeze(1).float() / 255 - self.tower.mean) / self.tower.std
         features = self.trunk(pixels.contiguous(memory_format=torch.channels_last))
         out: Tensor = self.projection(features)

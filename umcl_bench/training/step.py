@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -48,37 +47,36 @@ class Stepper:
 
     def gradients(self, parcel: Parcel) -> Tensor:
         """Adds the global batch's gradient to the parameters; returns its loss."""
-        parts = list(self._parts(parcel))
-        if len(parts) == 1:
-            features = self._forward(self.wrapped, parcel, parts[0], 0)
+        count = self.count_parts(parcel)
+        if count == 1:
+            features = self.forward(self.wrapped, parcel, self.part(parcel, 0, 1), 0)
             loss = self.loss(features, parcel)
             self._backward(loss * _processes(parcel))
             return loss.detach()
         with torch.no_grad(), statistics_kept(self.encoder):
-            cached = [self._forward(self.encoder, parcel, part, at) for at, part in enumerate(parts)]
+            cached = [self.forward(self.encoder, parcel, self.part(parcel, at, count), at) for at in range(count)]
         whole = {name: torch.cat([part[name] for part in cached]) for name in cached[0] if name != "scale"}
         leaves = {name: value.requires_grad_() for name, value in {**whole, "scale": cached[0]["scale"]}.items()}
         loss = self.loss(leaves, parcel)
         loss.backward()  # type: ignore[no-untyped-call]
         done = dict.fromkeys(whole, 0)
-        for at, part in enumerate(parts):
-            with self._unsynchronised(at < len(parts) - 1):
-                features = self._forward(self.wrapped, parcel, part, at)
+        for at in range(count):
+            with self._unsynchronised(at < count - 1):
+                features = self.forward(self.wrapped, parcel, self.part(parcel, at, count), at)
                 terms = []
                 for name in whole:
                     rows = slice(done[name], done[name] + len(features[name]))
                     done[name] = rows.stop
                     terms.append((features[name] * leaves[name].grad[rows]).sum())  # type: ignore[index]
-                scale = leaves["scale"].grad if at == len(parts) - 1 else None
+                scale = leaves["scale"].grad if at == count - 1 else None
                 surrogate = sum(terms) + (0 if scale is None else features["scale"] * scale)
                 self._backward(surrogate * _processes(parcel))  # type: ignore[arg-type]
         return loss.detach()
 
     @torch.no_grad()
     def evaluate(self, parcel: Parcel) -> Tensor:
-        """The loss alone."""
-        parts = list(self._parts(parcel))
-        return self.loss(self._forward(self.encoder, parcel, parts[0], 0), parcel)
+        """The loss alone, of the whole batch at once."""
+        return self.loss(self.forward(self.encoder, parcel, self.part(parcel, 0, 1), 0), parcel)
 
     def loss(self, features: Features, parcel: Parcel) -> Tensor:
         """The objective of the global batch, from this process's features."""
@@ -102,7 +100,8 @@ class Stepper:
         device = self.encoder.log_scale.device.type
         return torch.autocast(device, dtype=self.precision, enabled=self.precision != torch.float32)
 
-    def _forward(self, module: nn.Module, parcel: Parcel, part: Part, at: int) -> Features:
+    def forward(self, module: nn.Module, parcel: Parcel, part: Part, at: int) -> Features:
+        """The features of the `at`-th micro-batch; the same draws in the towers at each call."""
         rank = 0 if parcel.peers is None else parcel.peers.films.start
         torch.manual_seed(stream_seed(self.recipe.seed, MODULES, parcel.step, at, rank))
         with self.autocast():
@@ -119,27 +118,33 @@ class Stepper:
             return self.wrapped.no_sync()
         return contextlib.nullcontext()
 
-    def _parts(self, parcel: Parcel) -> Iterator[Part]:
-        """As many micro-batches as it takes, of nearly the same size, each with films and texts."""
-        n, m = len(parcel.films), len(parcel.texts.place)
-        count = math.ceil(max(n, m) / self.micro_batch) if self.micro_batch else 1
-        for at in range(count):
-            films, texts = (slice(rows * at // count, rows * (at + 1) // count) for rows in (n, m))
-            how = self.recipe.size.augment
-            pixels = augment(parcel.films[films], how, parcel.draws[films], parcel.sided[films])
-            yield Part(pixels, some_texts(parcel.texts, texts))
+    def count_parts(self, parcel: Parcel) -> int:
+        """How many micro-batches a process's share of the rows takes: as many in each, for they may wait in turn."""
+        share = math.ceil(len(parcel.batch.rows) / _processes(parcel))
+        return math.ceil(share / self.micro_batch) if self.micro_batch else 1
+
+    def part(self, parcel: Parcel, at: int, count: int) -> Part:
+        """The `at`-th of `count` micro-batches of nearly the same size; made anew at each call, as the same films."""
+        films, texts = (
+            slice(rows * at // count, rows * (at + 1) // count) for rows in (len(parcel.films), len(parcel.texts.place))
+        )
+        shown = augment(parcel.films[films], self.recipe.size.augment, parcel.draws[films], parcel.sided[films])
+        return Part(shown, some_texts(parcel.texts, texts))
 
 
 def some_texts(texts: TextBatch, rows: slice) -> TextBatch:
-    """Some of a batch's texts; the names stay, as they are few."""
+    """Some of a batch's texts, with the names and reports that they are."""
     if rows.start == 0 and rows.stop >= len(texts.place):
         return texts
-    place, names = texts.place[rows], len(texts.names)
-    told = place >= names
-    reports = place[told] - names
-    place = place.clone()
-    place[told] = names + torch.arange(int(told.sum()), device=place.device)
-    return TextBatch(texts.names, texts.name_lengths, texts.reports[reports], texts.report_lengths[reports], place)
+    told = texts.place[rows] >= len(texts.names)
+    shown, of_name = texts.place[rows][~told].unique(return_inverse=True)
+    reports = texts.place[rows][told] - len(texts.names)
+    place = torch.empty_like(texts.place[rows])
+    place[~told] = of_name
+    place[told] = len(shown) + torch.arange(len(reports), device=place.device)
+    return TextBatch(
+        texts.names[shown], texts.name_lengths[shown], texts.reports[reports], texts.report_lengths[reports], place
+    )
 
 
 def _processes(parcel: Parcel) -> int:
