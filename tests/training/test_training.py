@@ -97,6 +97,15 @@ def test_a_row_shows_its_report_or_one_of_its_states(phantom: Corpus) -> None:
             assert (denies <= data.absent[row]).all()
 
 
+def test_a_corpus_of_reports_alone_shows_its_reports(phantom: Corpus) -> None:
+    reports = dataclasses.replace(phantom, classes=(), stated=phantom.stated[:, :0])
+    recipe = recipe_of("clip", TINY)
+    batch = next(training_rows(reports, recipe).batches(recipe))
+    assert batch.has_text.all()
+    assert (batch.states == -1).all()
+    assert batch.text_present.shape == (recipe.size.optim.batch, 0)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_prompts_are_shown_in_the_share_asked_for(phantom: Corpus, share: float) -> None:
     umcl = registry.get_baseline("umcl")

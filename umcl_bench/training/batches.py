@@ -89,7 +89,7 @@ class TrainingRows:
         labelled = present.any(1) | absent.any(1)
         prompted = labelled & (~reported | (rng.random(len(chosen)) < prompt.share))
         states = np.where(prompted, drawn, -1)
-        one_hot = np.eye(2 * k, dtype=np.float32)[states] * prompted[:, None]
+        one_hot = (states[:, None] == np.arange(2 * k)).astype(np.float32)
         reports = present * (reported & ~prompted)[:, None]
         texts = (reports + one_hot[:, :k], one_hot[:, k:])
         return Batch(chosen, self.has_film[chosen], reported | prompted, states, *texts)
@@ -104,6 +104,8 @@ def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Gen
     denied = rng.random(len(present)) < negative_share
     denied = np.where(absent.any(1) & present.any(1), denied, absent.any(1))
     pool = np.concatenate([present * ~denied[:, None], absent * denied[:, None]], axis=1)
+    if not pool.shape[1]:  # a corpus of reports alone
+        return np.zeros(len(pool), dtype=np.int64)
     states: NDArray[np.int64] = np.argmax(pool * (rng.random(pool.shape) + 1e-9), axis=1)
     return states
 
