@@ -137,7 +137,7 @@ def some_texts(texts: TextBatch, rows: slice) -> TextBatch:
     if rows.start == 0 and rows.stop >= len(texts.place):
         return texts
     told = texts.place[rows] >= len(texts.names)
-    shown, of_name = texts.place[rows][~told].unique(return_inverse=True)
+    shown, of_name = torch.unique(texts.place[rows][~told], return_inverse=True)
     reports = texts.place[rows][told] - len(texts.names)
     place = torch.empty_like(texts.place[rows])
     place[~told] = of_name
