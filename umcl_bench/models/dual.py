@@ -69,7 +69,7 @@ class DualEncoder(nn.Module):
         self.text = TextEncoder(size.text, vocabulary, size.dim)
         self.prompts = PromptEncoder(recipe.baseline.prompt, size.text.width, size.text.max_tokens)
         self.max_log_scale = math.log(recipe.baseline.objective.max_scale)
-        scale = torch.tensor(-math.log(recipe.baseline.objective.temperature))
+        scale = torch.tensor([-math.log(recipe.baseline.objective.temperature)])  # FSDP2 takes no tensor of 0 axes
         self.log_scale = nn.Parameter(scale, requires_grad=recipe.baseline.objective.learn_temperature)
 
     def forward(self, films: Tensor, texts: TextBatch) -> Features:
@@ -99,7 +99,7 @@ class DualEncoder(nn.Module):
 
     def scale(self) -> Tensor:
         """The logit scale 1 / temperature."""
-        return self.log_scale.exp()
+        return self.log_scale.exp().sum()
 
     @torch.no_grad()
     def clamp_scale(self) -> None:

@@ -55,7 +55,7 @@ def _normalise(norm: _BatchNorm, x: Tensor) -> Tensor:
         )
     axes = [axis for axis in range(x.ndim) if axis != 1]
     shape = [1, -1, *[1] * (x.ndim - 2)]
-    wide = x.float()
+    wide = x if x.dtype == torch.float64 else x.float()
     count = torch.tensor([x.numel() / x.shape[1]], dtype=wide.dtype)
     sums = _Sum.apply(torch.cat([wide.sum(axes), count]))
     mean, n = sums[:-1] / sums[-1], sums[-1].detach()

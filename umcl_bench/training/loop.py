@@ -19,7 +19,7 @@ from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
 from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
-from umcl_bench.training import batch_norm, peers
+from umcl_bench.training import batch_norm, peers, sharding
 from umcl_bench.training.batches import TrainingRows, training_rows
 from umcl_bench.training.device import training_precision
 from umcl_bench.training.feed import Feed, Parcel
@@ -107,6 +107,8 @@ class Trainer:
         self.precision = training_precision(device, recipe.precision)
         self.encoder = encoder.to(memory_format=torch.channels_last)
         self.synchronised = batch_norm.synchronise(encoder, device) if self.world.size > 1 else 0
+        if runtime.shard:
+            sharding.shard(encoder, device)
         self.optimiser = build_optimiser(encoder, recipe)
         self.stepper = Stepper(recipe, encoder, self._wrap(), self.precision, recompute=runtime.recompute)
         self.finite = Finite(device)
@@ -124,7 +126,7 @@ class Trainer:
         if self.recipe.compiled:
             self.encoder.image.trunk.compile()
             self.encoder.text.trunk.compile()
-        if self.world.size == 1:
+        if self.world.size == 1 or self.runtime.shard:
             return self.encoder
         ids = [self.device.index or self.world.local_rank] if self.device.type == "cuda" else None
         return DistributedDataParallel(self.encoder, device_ids=ids)
@@ -152,8 +154,8 @@ class Trainer:
                 tick()
                 self.waited = waited_before + feed.waited
                 self._select()
-                stop = int(peers.largest([signals.seen], self.device)[0]) if self.world.size > 1 else signals.seen
-                if stop or self._save_due(saved):
+                stop, due = map(int, peers.largest([signals.seen, self._save_due(saved)]))
+                if stop or due:
                     self._save()
                     saved = time.monotonic()
                 if stop:
@@ -169,7 +171,7 @@ class Trainer:
         """Takes one optimiser step; returns the loss and the gradient's norm before clipping."""
         self.optimiser.zero_grad(set_to_none=True)
         loss = self._gradients(parcel)
-        norm = nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm)
+        norm = sharding.whole(nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm))
         self.finite.note(parcel.step, self.data.rows[parcel.batch.rows], loss, norm)
         if self.finite.eager or self._due(self.runtime.log_steps, parcel.step):
             self._check_finite()
@@ -197,7 +199,7 @@ class Trainer:
             step=self.step,
             loss=float(loss),
             learning_rate=self.optimiser.param_groups[0]["lr"],
-            scale=float(self.encoder.scale().detach()),
+            scale=float(sharding.whole(self.encoder.log_scale.detach()).exp()),
             gradient_norm=float(norm),
             films_per_second=films / seconds,
             waiting=waited / seconds,
@@ -223,39 +225,45 @@ class Trainer:
 
     def _select(self) -> None:
         rule = self.recipe.selection
-        if rule.rule == "last" or not self._due(rule.every) or not self.world.leads:
+        if rule.rule == "last" or not self._due(rule.every):
+            return
+        weights = self._whole_weights()
+        if not self.world.leads:
             return
         if self.evaluate is None:
             raise BenchError(f"the selection rule {rule.rule} needs something to evaluate the model with")
-        value = self.evaluate(TrainedModel(self.recipe, self.encoder, self.data.tokenizer, self.device))
-        self.encoder.train()
-        choose_attention(self.encoder, self.device, self.precision)
+        still = build_encoder(self.recipe, self.data.tokenizer.get_vocab_size())  # neither sharded nor compiled
+        still.load_state_dict(weights)
+        value = self.evaluate(TrainedModel(self.recipe, still, self.data.tokenizer, self.device))
         self.monitor.add_selection(self.step, rule.rule, value)
         self.reporter.say(f"step {self.step}: {rule.rule} {value:.4f} on val")
         if self.best is None or is_better(rule.rule, value, self.best.value):
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.encoder.state_dict().items()}
             self.best = Best(self.step, value, weights)
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights that the selection rule keeps, on the CPU."""
-        state = self.encoder.state_dict() if self.best is None else self.best.weights
-        return {name: tensor.detach().cpu() for name, tensor in state.items()}
+        """The weights that the selection rule keeps, on the CPU. Of several processes the first knows the rule's."""
+        last = self._whole_weights()  # by all processes, or none
+        return last if self.best is None else self.best.weights
+
+    def _whole_weights(self) -> dict[str, Tensor]:
+        return {name: sharding.whole(t.detach()).cpu().clone() for name, t in self.encoder.state_dict().items()}
 
     def _save_due(self, saved: float) -> bool:
         if self.unfinished is None or self.step == self.recipe.size.optim.steps:
             return False
         if self.runtime.save_steps:
             return self.step % self.runtime.save_steps == 0
-        due = time.monotonic() - saved > self.runtime.save_seconds
-        return bool(peers.largest([due], self.device)[0]) if self.world.size > 1 else due
+        return time.monotonic() - saved > self.runtime.save_seconds
 
     def _save(self) -> None:
-        if self.unfinished is None or not self.world.leads:
+        if self.unfinished is None or not (self.world.leads or self.runtime.shard):
             return
-        tensors = {f"model.{name}": tensor for name, tensor in self.encoder.state_dict().items()}
+        tensors = {f"model.{name}": tensor for name, tensor in self._whole_weights().items()}
         for name, parameter in self.encoder.named_parameters():
             for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"optimiser.{name}.{key}"] = value
+                tensors[f"optimiser.{name}.{key}"] = sharding.whole(value).cpu()
+        if not self.world.leads:
+            return
         facts = {
             "log": [list(row) for row in self.monitor.rows if row.step <= self.step],
             "drawn": self.drawn,
@@ -275,11 +283,16 @@ class Trainer:
         self.monitor = Monitor(rows, folder, self.runtime.tensorboard if self.world.leads else None)
         if state is None:
             return
-        self.encoder.load_state_dict(_part(state.tensors, "model."))
+        now, then = self.encoder.state_dict(), _part(state.tensors, "model.")
+        self.encoder.load_state_dict(
+            {name: sharding.spread(t, now[name]) if name in now else t for name, t in then.items()}
+        )
         for name, parameter in self.encoder.named_parameters():
             values = _part(state.tensors, f"optimiser.{name}.")
             if values:
-                self.optimiser.state[parameter] = {key: value.to(parameter.device) for key, value in values.items()}
+                self.optimiser.state[parameter] = {
+                    key: sharding.spread(value, parameter) for key, value in values.items()
+                }
         facts = state.facts
         self.step, self.drawn, self.seconds, self.waited = state.step, facts["drawn"], facts["seconds"], facts["waited"]
         self.resumed = [*facts["resumed"], state.step]

@@ -53,11 +53,11 @@ def agree(value: Any) -> Any:
     return box[0]
 
 
-def largest(values: Sequence[float], device: torch.device) -> list[float]:
-    """The largest of each value over the processes."""
+def largest(values: Sequence[float]) -> list[float]:
+    """The largest of each value over the processes. Between CPUs, so that no GPU is waited for."""
     if not dist.is_initialized():
         return list(values)
-    tensor = torch.tensor(values, dtype=torch.float64, device=device)
+    tensor = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(tensor, dist.ReduceOp.MAX)
     return [float(v) for v in tensor]
 
