@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from umcl_bench.training.monitor import LogRow, Monitor
 from umcl_bench.training.optim import build_optimiser, set_learning_rate
 from umcl_bench.training.runtime import DEFAULT, Runtime, world
 from umcl_bench.training.selection import Best, describe_selection, is_better
-from umcl_bench.training.state import State, load_state, save_state
+from umcl_bench.training.state import State, check_tensors, load_state, save_state, surroundings
 from umcl_bench.training.step import Stepper
 from umcl_bench.training.watch import LATE, Finite, Signals, name_rows, peak_memory
 
@@ -117,6 +119,7 @@ class Trainer:
         self.drawn: dict[str, int] = {}
         self.best: Best | None = None
         self.resumed: list[int] = []
+        self.kept: int | None = None  # the step of the last state on disk
         self.monitor = Monitor((), None, None)
 
     def _wrap(self) -> nn.Module:
@@ -140,27 +143,31 @@ class Trainer:
         feed = Feed(self.data, self.films, self.recipe, self.device, self.world, self.step)
         waited_before = self.waited
         began, saved = time.monotonic() - self.seconds, time.monotonic()
-        with Signals() as signals, self.reporter.track(f"training {name}", steps) as tick:
+        with (
+            Signals() as signals,
+            contextlib.closing(self.monitor),
+            self.reporter.track(f"training {name}", steps) as tick,
+        ):
             tick(self.step)
-            since, waited = time.monotonic(), 0.0
+            since, waited, at = time.monotonic(), 0.0, self.step
             for parcel in feed:
                 loss, norm = self.train_step(parcel)
                 self.seconds = time.monotonic() - began
                 if self._due(self.runtime.log_steps):
                     now = time.monotonic()
-                    row = self._row(parcel, loss, norm, now - since, feed.waited - waited)
-                    since, waited = now, feed.waited
+                    row = self._row(parcel, loss, norm, self.step - at, now - since, feed.waited - waited)
+                    since, waited, at = now, feed.waited, self.step
                     self.monitor.add(row, tick)
                 tick()
                 self.waited = waited_before + feed.waited
                 self._select()
                 stop, due = map(int, peers.largest([signals.seen, self._save_due(saved)]))
                 if stop or due:
+                    self._check_finite()  # on a GPU the last steps have not been looked at
                     self._save()
                     saved = time.monotonic()
                 if stop:
                     self._stop(stop)
-        self.monitor.close()
         if self.waited > LATE * self.seconds:
             self.reporter.say(
                 f"the data were later than the towers: {self.waited / self.seconds:.0%} of the time was spent waiting "
@@ -170,11 +177,12 @@ class Trainer:
     def train_step(self, parcel: Parcel) -> tuple[Tensor, Tensor]:
         """Takes one optimiser step; returns the loss and the gradient's norm before clipping."""
         self.optimiser.zero_grad(set_to_none=True)
+        before = [b.clone() for b in self.encoder.buffers()] if self.finite.eager and self.unfinished else []
         loss = self._gradients(parcel)
         norm = sharding.whole(nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm))
         self.finite.note(parcel.step, self.data.rows[parcel.batch.rows], loss, norm)
         if self.finite.eager or self._due(self.runtime.log_steps, parcel.step):
-            self._check_finite()
+            self._check_finite(before)
         set_learning_rate(self.optimiser, self.recipe.size.optim, parcel.step)
         self.optimiser.step()
         self.encoder.clamp_scale()
@@ -189,19 +197,20 @@ class Trainer:
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
+            traceback.clear_frames(error.__traceback__)  # they hold the activations, and the advice needs room
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
             advice = memory_advice(self.recipe, self.device, self.runtime, self.world.size)
             raise BenchError(f"out of memory at step {parcel.step}. {advice}") from error
 
-    def _row(self, parcel: Parcel, loss: Tensor, norm: Tensor, seconds: float, waited: float) -> LogRow:
-        every = self.runtime.log_steps
-        films = ((self.step - 1) % every + 1) * self.recipe.size.optim.batch
+    def _row(self, parcel: Parcel, loss: Tensor, norm: Tensor, steps: int, seconds: float, waited: float) -> LogRow:
         return LogRow(
             step=self.step,
             loss=float(loss),
             learning_rate=self.optimiser.param_groups[0]["lr"],
             scale=float(sharding.whole(self.encoder.log_scale.detach()).exp()),
             gradient_norm=float(norm),
-            films_per_second=films / seconds,
+            films_per_second=steps * self.recipe.size.optim.batch / seconds,
             waiting=waited / seconds,
             **self.stepper.statistics(parcel)._asdict(),
         )
@@ -210,14 +219,16 @@ class Trainer:
         step = self.step if step is None else step
         return step % every == 0 or step == self.recipe.size.optim.steps
 
-    def _check_finite(self) -> None:
+    def _check_finite(self, buffers: Sequence[Tensor] = ()) -> None:
         bad = self.finite.first_bad()
         if bad is None:
             return
         step, rows, what = bad
-        if self.finite.eager:  # the weights are those before the bad step
+        if self.finite.eager and self.step < step:  # the weights are those before it; what batch norms saw of it goes
+            for buffer, value in zip(self.encoder.buffers(), buffers, strict=False):  # none where no state is kept
+                buffer.copy_(value)
             self._save()
-        kept = f"The last good state is that of step {self.step}. " if self.unfinished and self.finite.eager else ""
+        kept = "" if self.kept is None else f"The last good state is that of step {self.kept}. "
         raise BenchError(
             f"{what} at step {step}; the batch's films: {name_rows(self.corpus, rows)}. {kept}Lower the learning rate, "
             "or look at these films."
@@ -237,7 +248,7 @@ class Trainer:
         value = self.evaluate(TrainedModel(self.recipe, still, self.data.tokenizer, self.device))
         self.monitor.add_selection(self.step, rule.rule, value)
         self.reporter.say(f"step {self.step}: {rule.rule} {value:.4f} on val")
-        if self.best is None or is_better(rule.rule, value, self.best.value):
+        if is_better(rule.rule, value, self.best.value if self.best else None):
             self.best = Best(self.step, value, weights)
 
     def weights(self) -> dict[str, Tensor]:
@@ -256,12 +267,13 @@ class Trainer:
         return time.monotonic() - saved > self.runtime.save_seconds
 
     def _save(self) -> None:
-        if self.unfinished is None or not (self.world.leads or self.runtime.shard):
+        if self.unfinished is None or self.kept == self.step or not (self.world.leads or self.runtime.shard):
             return
         tensors = {f"model.{name}": tensor for name, tensor in self._whole_weights().items()}
         for name, parameter in self.encoder.named_parameters():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 tensors[f"optimiser.{name}.{key}"] = sharding.whole(value).cpu()
+        self.kept = self.step
         if not self.world.leads:
             return
         facts = {
@@ -270,6 +282,7 @@ class Trainer:
             "seconds": self.seconds,
             "waited": self.waited,
             "resumed": self.resumed,
+            "surroundings": self._surroundings(),
         }
         if self.best is not None:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
@@ -277,10 +290,16 @@ class Trainer:
         save_state(self.unfinished.folder, State(self.step, tensors, facts), self.unfinished.digest)
 
     def _resume(self) -> None:
-        state = load_state(self.unfinished.folder, self.unfinished.digest, self.reporter) if self.unfinished else None
-        folder = self.unfinished.folder if self.unfinished and self.world.leads else None
+        where = self.unfinished
+        state = load_state(where.folder, where.digest, self.reporter, self._check_state) if where else None
+        at = state.step if state else 0
+        if peers.agree(at) != at:
+            raise BenchError(
+                "the processes see different states of this training; put --store on a disk that all share"
+            )
         rows = [LogRow(*row) for row in state.facts["log"]] if state else []
-        self.monitor = Monitor(rows, folder, self.runtime.tensorboard if self.world.leads else None)
+        if self.world.leads:
+            self.monitor = Monitor(rows, where.folder if where else None, self.runtime.tensorboard, at)
         if state is None:
             return
         now, then = self.encoder.state_dict(), _part(state.tensors, "model.")
@@ -295,10 +314,35 @@ class Trainer:
                 }
         facts = state.facts
         self.step, self.drawn, self.seconds, self.waited = state.step, facts["drawn"], facts["seconds"], facts["waited"]
-        self.resumed = [*facts["resumed"], state.step]
+        self.resumed, self.kept = [*facts["resumed"], state.step], state.step
         if "best" in facts:
             self.best = Best(int(facts["best"][0]), float(facts["best"][1]), _part(state.tensors, "best."))
         self.reporter.say(f"going on from step {state.step}, where this training was interrupted")
+        before = facts["surroundings"]
+        others = [
+            f"{name} {now} (before: {before[name]})"
+            for name, now in self._surroundings().items()
+            if now != before[name]
+        ]
+        if others:
+            self.reporter.warn(
+                f"the weights will not be bit for bit those of a training in one go: {', '.join(others)}"
+            )
+
+    def _check_state(self, state: State) -> None:
+        needed = {f"model.{name}": tensor for name, tensor in self.encoder.state_dict().items()}
+        if "best" in state.facts:
+            needed |= {name.replace("model.", "best.", 1): tensor for name, tensor in needed.items()}
+        for name, parameter in self.encoder.named_parameters():
+            if parameter.requires_grad and state.step:
+                needed |= {f"optimiser.{name}.{key}": parameter for key in ("exp_avg", "exp_avg_sq")}
+                needed[f"optimiser.{name}.step"] = torch.zeros(())
+        check_tensors(state.tensors, needed)
+        for row in [state.facts[name] for name in ("drawn", "seconds", "waited", "resumed", "surroundings", "log")][-1]:
+            LogRow(*row)
+
+    def _surroundings(self) -> dict[str, object]:
+        return surroundings(self.device, self.precision, self.world.size)
 
     def _stop(self, number: int) -> None:
         kept = f"the state of step {self.step} is kept: the same command goes on from it"

@@ -35,12 +35,15 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
 
 
 class Monitor:
-    """Keeps the rows, and shows each as it comes. `folder` gets a log.csv that can be followed while it grows."""
+    """Keeps the rows, and shows each as it comes. `folder` gets a log.csv that can be followed while it grows.
 
-    def __init__(self, rows: Sequence[LogRow], folder: Path | None, tensorboard: Path | None) -> None:
+    `rows` are those of the steps up to `step`; TensorBoard forgets what it saw of later ones.
+    """
+
+    def __init__(self, rows: Sequence[LogRow], folder: Path | None, tensorboard: Path | None, step: int = 0) -> None:
         self.rows = list(rows)
         self.path = folder / "log.csv" if folder else None
-        self.events: Any = _event_writer(tensorboard, self.rows[-1].step + 1 if self.rows else 0)
+        self.events: Any = _event_writer(tensorboard, step + 1)
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_log(self.path, self.rows)
@@ -73,11 +76,11 @@ class Monitor:
             self.events.close()
 
 
-def _event_writer(folder: Path | None, from_step: int) -> Any:
+def _event_writer(folder: Path | None, purge_step: int) -> Any:
     if folder is None:
         return None
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError("--tensorboard needs the package tensorboard: pip install 'umcl-bench[tensorboard]'") from None
-    return SummaryWriter(str(folder), purge_step=from_step)
+    return SummaryWriter(str(folder), purge_step=purge_step)

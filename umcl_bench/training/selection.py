@@ -27,19 +27,20 @@ class Best(NamedTuple):
     weights: dict[str, Tensor]
 
 
-def is_better(rule: SelectionRule, value: float, than: float) -> bool:
-    """Whether `value` beats `than`. What is not a number beats nothing, and is beaten by any number."""
-    if than != than:
+def is_better(rule: SelectionRule, value: float, than: float | None) -> bool:
+    """Whether `value` beats `than`, or is the first. What is not a number is never chosen."""
+    if than is None:
         return value == value
     return value < than if rule == "val-loss" else value > than
 
 
 def describe_selection(selection: Selection, best: Best | None) -> str:
     """The rule in words, for a record."""
-    if selection.rule == "last" or best is None:
+    if selection.rule == "last":
         return "last step (no selection; val is not read)"
     extreme = "lowest contrastive loss" if selection.rule == "val-loss" else "highest zero-shot macro AUROC"
-    return f"{extreme} on val, looked at every {selection.every} steps: {best.value:.4f} at step {best.step}"
+    found = "undefined at every look, so the last step" if best is None else f"{best.value:.4f} at step {best.step}"
+    return f"{extreme} on val, looked at every {selection.every} steps: {found}"
 
 
 def val_loss(recipe: Recipe, corpus: Corpus, films: FilmStack, device: torch.device) -> Callable[[TrainedModel], float]:
