@@ -62,6 +62,7 @@ def _run_together(plan: Plan, request: Request, store: Store, reporter: Reporter
         peers.joined(pick_device(request.device)),
         store.lock(plan.id, reporter) if leads else contextlib.nullcontext(),
     ):
+        peers.check_together(plan.id, store.root)
         if not peers.agree(store.find(plan.id) is not None):
             run = _Run(plan, request, store, reporter)
             run.record() if leads else run.follow()

@@ -12,7 +12,7 @@ import typer
 
 from umcl_bench import cli_data, cli_sweep, cli_train
 from umcl_bench import cli_options as opt
-from umcl_bench.errors import BenchError, reason, unknown_name
+from umcl_bench.errors import BenchError, Stopped, UsageError, reason, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.progress import Reporter
@@ -224,7 +224,15 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if _is_said_by_another(error):
+            raise SystemExit(getattr(error, "exit_code", 1)) from None
         _fail(reason(error), error.exit_code if isinstance(error, BenchError) else 1)
+
+
+def _is_said_by_another(error: Exception) -> bool:
+    """Whether the first of torchrun's processes, or of those on this machine, has the same to say."""
+    rank, local = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    return rank > 0 if isinstance(error, Stopped) else local > 0 and isinstance(error, UsageError)
 
 
 def _fail(text: str, code: int) -> None:

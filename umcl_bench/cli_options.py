@@ -149,6 +149,8 @@ def training_options(given: dict[str, Any]) -> dict[str, Any]:
     every = given["eval_every"]
     if (given["select"] == "last") != (every == 0):
         raise UsageError("--select val-auroc or val-loss and --eval-every STEPS go together: give both or neither")
+    if given["compile"] and given["shard"]:
+        raise UsageError("--compile and --shard don't go together; leave one of them out")
     batch, micro = (_rows(given[name], f"--{name.replace('_', '-')}") for name in ("batch", "micro_batch"))
     if batch == "auto":
         batch, micro = 0, micro or "auto"

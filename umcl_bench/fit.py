@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,8 +44,11 @@ def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter
     folder = store.root / "checkpoints" / name
     leads = world().leads
     with peers.joined(device), store.lock(name, reporter) if leads else contextlib.nullcontext():
+        peers.check_together(name, store.root)
         if peers.agree(folder.is_dir()):
             reporter.say(f"trained before: {folder}")
+            if leads:  # of a process that ended between the two
+                shutil.rmtree(store.root / "unfinished" / name, ignore_errors=True)
         else:
             with _cores(device, reporter) if leads else contextlib.nullcontext():
                 _train(recipe, seen, store, device, reporter, runtime, name)

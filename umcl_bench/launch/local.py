@@ -10,6 +10,7 @@ from umcl_bench.errors import Stopped, reason
 from umcl_bench.launch.jobs import Job, Outcome, name_of
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
+from umcl_bench.training.runtime import world
 
 
 def outcomes(jobs: Sequence[Job], store: Store, source: Source, reporter: Reporter) -> Iterator[Outcome]:
@@ -21,4 +22,6 @@ def outcomes(jobs: Sequence[Job], store: Store, source: Source, reporter: Report
         except Stopped:
             raise
         except Exception as error:  # whatever it is, it is the end of this run alone
+            if world().size > 1:  # but of all, where one of several processes may have failed, and the others wait
+                raise
             yield Outcome(job.request, None, reason(error))

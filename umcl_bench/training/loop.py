@@ -21,7 +21,7 @@ from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
 from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
-from umcl_bench.training import batch_norm, peers, sharding
+from umcl_bench.training import batch_norm, compiling, peers, sharding
 from umcl_bench.training.batches import TrainingRows, training_rows
 from umcl_bench.training.device import training_precision
 from umcl_bench.training.feed import Feed, Parcel
@@ -120,6 +120,7 @@ class Trainer:
         self.best: Best | None = None
         self.resumed: list[int] = []
         self.kept: int | None = None  # the step of the last state on disk
+        self.compile_seconds: float | None = None
         self.monitor = Monitor((), None, None)
 
     def _wrap(self) -> nn.Module:
@@ -127,8 +128,7 @@ class Trainer:
         if self.runtime.recompute:
             checkpoint_activations(self.encoder)
         if self.recipe.compiled:
-            self.encoder.image.trunk.compile()
-            self.encoder.text.trunk.compile()
+            compiling.compile_towers(self.encoder, self.device)
         if self.world.size == 1 or self.runtime.shard:
             return self.encoder
         ids = [self.device.index or self.world.local_rank] if self.device.type == "cuda" else None
@@ -152,6 +152,8 @@ class Trainer:
             since, waited, at = time.monotonic(), 0.0, self.step
             for parcel in feed:
                 loss, norm = self.train_step(parcel)
+                if self.recipe.compiled and self.compile_seconds is None:
+                    self._note_compilation(loss, since)
                 self.seconds = time.monotonic() - began
                 if self._due(self.runtime.log_steps):
                     now = time.monotonic()
@@ -190,6 +192,11 @@ class Trainer:
             self.drawn[kind] = self.drawn.get(kind, 0) + count
         self.step = parcel.step
         return loss, norm
+
+    def _note_compilation(self, loss: Tensor, began: float) -> None:
+        loss.item()  # a GPU is waited for
+        self.compile_seconds = time.monotonic() - began
+        self.reporter.say(f"compiled, with the first step, in {self.compile_seconds:.0f} s")
 
     def _gradients(self, parcel: Parcel) -> Tensor:
         try:
@@ -362,6 +369,7 @@ class Trainer:
             "waiting_share": round(self.waited / self.seconds, 4) if steps else None,
             **(peak_memory(self.device).facts() if trained else {}),
             "precision": str(self.precision).removeprefix("torch."),
+            "compile_seconds": None if self.compile_seconds is None else round(self.compile_seconds, 2),
             "processes": self.world.size,
             "batch_norm": f"synchronised over {self.world.size} processes" if self.synchronised else None,
             "row_kinds": count_kinds(self.data.kinds),

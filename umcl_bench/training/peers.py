@@ -8,15 +8,18 @@ by DistributedDataParallel (or FSDP2).
 from __future__ import annotations
 
 import datetime
+import os
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.training.runtime import world
 
 # torchrun ends all processes when one dies, so a long wait is no hang: one may be building a cache, or wait for a lock
@@ -30,18 +33,50 @@ def joined(device: torch.device) -> Iterator[None]:
         yield
         return
     if device.type == "cuda":
-        if world().local_rank >= torch.cuda.device_count():
+        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+        if here > gpus:
             raise UsageError(
-                f"this machine has {torch.cuda.device_count()} GPUs, and torchrun started more processes; use "
-                f"--nproc-per-node {torch.cuda.device_count()}"
+                f"torchrun started {here} processes on this machine, which has {gpus} GPUs; use --nproc-per-node {gpus}"
             )
         torch.cuda.set_device(world().local_rank)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield
         dist.barrier()
-    finally:
-        dist.destroy_process_group()
+    except RuntimeError as error:
+        if "gloo" in str(error):
+            raise BenchError("another process of this training ended, or can't be reached; see its message") from error
+        raise
+    dist.destroy_process_group()  # after an error the others may be anywhere, and can't be waited for
+
+
+def check_together(what: str, folder: Path) -> None:
+    """Raises UsageError where the processes are about to do different things, or do not share the store `folder`.
+
+    `what` is the name of what this process will do, with a digest of all that it depends on.
+    """
+    if not dist.is_initialized():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / agree(f".seen-by-all-{uuid.uuid4().hex}")
+    if world().leads:
+        probe.touch()
+    dist.barrier()
+    found: list[Any] = [None] * world().size
+    dist.all_gather_object(found, (what, probe.exists()))
+    probe.unlink(missing_ok=True)
+    names = [name for name, _ in found]
+    if len(set(names)) > 1:
+        raise UsageError(
+            f"the processes were to do different things: {', '.join(sorted(set(names)))}. Data, options and versions "
+            "must be the same for all"
+        )
+    strangers = [str(rank) for rank, (_, seen) in enumerate(found) if not seen]
+    if strangers:
+        raise UsageError(
+            f"--store {folder} is another folder for process {', '.join(strangers)} than for process 0; put it on a "
+            "disk that all machines share"
+        )
 
 
 def agree(value: Any) -> Any:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from umcl_bench.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -14,7 +16,8 @@ class Runtime:
 
     A state to resume from is written every `save_steps` steps, or every `save_seconds` where that is 0. `recompute`
     makes activations again in the backward pass instead of holding them; `shard` spreads weights and optimiser over
-    the processes (FSDP2), for towers that do not fit one GPU. `tensorboard` is a folder for its event files.
+    the processes (FSDP2), for towers that do not fit one GPU. `tensorboard` is a folder for its event files. Raises
+    UsageError for what one process can't do.
     """
 
     save_steps: int = 0
@@ -23,6 +26,13 @@ class Runtime:
     recompute: bool = False
     shard: bool = False
     tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.shard and world().size == 1:
+            raise UsageError(
+                "--shard spreads weights and optimiser over the processes of torchrun, and there is one: start "
+                "`torchrun --nproc-per-node N -m umcl_bench ...`, or leave it out"
+            )
 
 
 DEFAULT = Runtime()
