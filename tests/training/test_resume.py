@@ -16,6 +16,7 @@ from umcl_bench.progress import Reporter
 from umcl_bench.training import loop, state
 from umcl_bench.training.loop import Trained, Trainer, Unfinished, train
 from umcl_bench.training.runtime import Runtime
+from umcl_bench.training.step import Stepper
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -152,12 +153,12 @@ def test_a_state_that_does_not_fit_is_damaged(cut: Path, capsys: pytest.CaptureF
 def test_a_loss_that_is_not_finite_keeps_the_weights_before_it(cut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch norms have seen the bad batch by then: what they keep of it must go, too."""
     before = state.load_state(cut, "d", Reporter())
-    gradients = loop.Stepper.gradients
+    gradients = Stepper.gradients
 
-    def bad(self: loop.Stepper, parcel: Any) -> torch.Tensor:
+    def bad(self: Stepper, parcel: Any) -> torch.Tensor:
         return gradients(self, parcel) * (float("nan") if parcel.step == 5 else 1)
 
-    monkeypatch.setattr(loop.Stepper, "gradients", bad)
+    monkeypatch.setattr(Stepper, "gradients", bad)
     with pytest.raises(
         BenchError, match=r"the loss is nan at step 5; the batch's films: .*last good state .* step 4\."
     ):
@@ -179,7 +180,7 @@ def test_out_of_memory_names_what_would_fit(tmp_path: Path, monkeypatch: pytest.
         def full(*_: object, error: Exception = error) -> torch.Tensor:
             raise error
 
-        monkeypatch.setattr(loop.Stepper, "gradients", full)
+        monkeypatch.setattr(Stepper, "gradients", full)
         with pytest.raises(BenchError, match=r"out of memory at step 1\. 4 rows .*; --micro-batch 2 would fit"):
             attempt(tmp_path)
 
@@ -188,6 +189,6 @@ def test_another_error_stays_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> torch.Tensor:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(loop.Stepper, "gradients", broken)
+    monkeypatch.setattr(Stepper, "gradients", broken)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         attempt(tmp_path)

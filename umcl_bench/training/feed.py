@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ class Feed:
 
     def __iter__(self) -> Iterator[Parcel]:
         batches = enumerate(self.data.batches(self.recipe, self.start), start=self.start + 1)
-        with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
+        with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool, contextlib.ExitStack() as end:
+            end.callback(pool.shutdown, cancel_futures=True)  # after an error nobody waits for what is not begun
             pending = deque(pool.submit(self._next, batches) for _ in range(AHEAD))
             while True:
                 began = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
 import signal
 import sys
@@ -22,8 +23,8 @@ LATE = 0.1
 class Signals:
     """Turns SIGTERM and Ctrl-C into a wish to stop after the step, so that a state is written first.
 
-    `seen` is the signal's number, or 0. A second Ctrl-C stops at once. Does nothing outside the main thread, where
-    Python allows no handlers.
+    `seen` is the signal's number, or 0; one that nobody has acted on by the end is raised again, for the handlers of
+    before. A second Ctrl-C stops at once. Does nothing outside the main thread, where Python allows no handlers.
     """
 
     def __init__(self) -> None:
@@ -39,11 +40,15 @@ class Signals:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        if self.seen and kind is None:
+            signal.raise_signal(self.seen)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.seen == number == signal.SIGINT:
             raise KeyboardInterrupt
         self.seen = number
+        if number == signal.SIGINT:  # not by print, which may be what was interrupted
+            os.write(2, b"\nstopping after this step; Ctrl-C again stops at once\n")
 
 
 class Finite:
