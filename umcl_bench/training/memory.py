@@ -15,12 +15,19 @@ from umcl_bench.models.dual import DualEncoder, TextBatch, build_encoder
 from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.spec import Recipe
 from umcl_bench.training.device import pick_device, training_precision
+from umcl_bench.training.feed import AHEAD
 from umcl_bench.training.runtime import Runtime
 
 SHARE = 0.7
 """Of a machine's memory, what a training may take: its total counts, so that the same machine gives the same answer."""
 TEMPORARY = 1.5
 """A backward pass takes, for a moment, about half as much again as it holds (inferred from a few towers)."""
+
+_LIBRARIES = 1e9
+"""What a process takes on the host before it has a model: torch, timm and transformers."""
+
+_ALWAYS_FITS = 2**21
+"""Pixels in the towers at a time that no machine is too small for: an estimate takes seconds."""
 
 
 def fitting_micro_batch(recipe: Recipe, device: str, runtime: Runtime, processes: int = 1) -> int:
@@ -44,14 +51,18 @@ def fitting_micro_batch(recipe: Recipe, device: str, runtime: Runtime, processes
 
 def check_memory(recipe: Recipe, device: torch.device, runtime: Runtime, processes: int = 1) -> None:
     """Raises BenchError for a batch that is too large for a CPU's memory, where it would be killed without a word."""
-    rows = _rows(recipe, processes)
-    if device.type != "cpu" or rows < 512:
+    if device.type != "cpu" or _rows(recipe, processes) * recipe.size.image.size**2 < _ALWAYS_FITS:
         return
-    fixed, row = _bytes(recipe, device, runtime.recompute)
-    needed, there = fixed + TEMPORARY * row * rows, total_memory(device)
+    needed, there = needed_bytes(recipe, device, runtime, processes), total_memory(device)
     if needed > there:
         advice = memory_advice(recipe, device, runtime, processes)
         raise BenchError(f"a step would take about {needed / 1e9:.1f} GB, and there are {there / 1e9:.1f} GB. {advice}")
+
+
+def needed_bytes(recipe: Recipe, device: torch.device, runtime: Runtime, processes: int = 1) -> float:
+    """What a step takes at its height, by estimate: weights, gradients, optimiser, batch and activations."""
+    fixed, row = _bytes(recipe, device, runtime.recompute)
+    return fixed + TEMPORARY * row * _rows(recipe, processes)
 
 
 def memory_advice(recipe: Recipe, device: torch.device, runtime: Runtime, processes: int = 1) -> str:
@@ -77,7 +88,7 @@ def total_memory(device: torch.device) -> int:
 
 @functools.lru_cache(maxsize=8)
 def _bytes(recipe: Recipe, device: torch.device, recompute: bool) -> tuple[float, float]:
-    """What weights, gradients, optimiser and embeddings take, and what a row's activations take."""
+    """What libraries, weights, gradients, optimiser and the batch take, and what a row's activations take."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         encoder = build_encoder(recipe, recipe.size.text.vocabulary).to(device).train()
         precision = training_precision(device, recipe.precision)
@@ -86,7 +97,9 @@ def _bytes(recipe: Recipe, device: torch.device, recompute: bool) -> tuple[float
             checkpoint_activations(encoder)
         few, more = (_held(encoder, recipe, rows, device, precision) for rows in (4, 12))
     weights = sum(p.numel() * 4 for p in encoder.parameters())
-    return 4 * weights + recipe.size.optim.batch * recipe.size.dim * 4 * 8, (more - few) / 8
+    # a parcel in hand and those made ahead, and embeddings with what the loss makes of them
+    batch = recipe.size.optim.batch * ((1 + AHEAD) * recipe.size.image.size**2 + recipe.size.dim * 4 * 8)
+    return 4 * weights + batch + (_LIBRARIES if device.type == "cpu" else 0), (more - few) / 8
 
 
 def _held(encoder: DualEncoder, recipe: Recipe, rows: int, device: torch.device, precision: torch.dtype) -> int:
