@@ -138,6 +138,7 @@ def request_of(given: dict[str, Any]) -> Request:
 def training_options(given: dict[str, Any]) -> dict[str, Any]:
     """The fields of a request that say how to train, from what was typed, by the options' names."""
     from umcl_bench.spec import Precision, Selection, SelectionRule
+    from umcl_bench.training.monitor import check_tensorboard
     from umcl_bench.training.runtime import Runtime
 
     for what, value, choices in (
@@ -151,6 +152,8 @@ def training_options(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("--select val-auroc or val-loss and --eval-every STEPS go together: give both or neither")
     if given["compile"] and given["shard"]:
         raise UsageError("--compile and --shard don't go together; leave one of them out")
+    if given["tensorboard"] is not None:
+        check_tensorboard()
     batch, micro = (_rows(given[name], f"--{name.replace('_', '-')}") for name in ("batch", "micro_batch"))
     if batch == "auto":
         batch, micro = 0, micro or "auto"

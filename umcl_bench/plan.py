@@ -180,6 +180,7 @@ def describe_plan(request: Request, store: Store) -> str:
     """What `run` would do, and what it takes: nothing is read but a few films, nothing trained, nothing written."""
     from umcl_bench.data.seen import plan_films
     from umcl_bench.training.batches import eligible_rows
+    from umcl_bench.training.selection import rule_in_words
 
     plan = make_plan(request, store)
     if store.find(plan.id) is not None:
@@ -199,6 +200,7 @@ def describe_plan(request: Request, store: Store) -> str:
         )
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
         lines += [f"rows    {listed}", f"train   {optim.steps:,} steps of {optim.batch} rows; {took}"]
+        lines.append(f"keep    {rule_in_words(recipe.selection)}")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,11 +77,16 @@ class Monitor:
             self.events.close()
 
 
+def check_tensorboard() -> None:
+    """Raises UsageError where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("--tensorboard needs the package tensorboard: pip install 'umcl-bench[tensorboard]'")
+
+
 def _event_writer(folder: Path | None, purge_step: int) -> Any:
     if folder is None:
         return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UsageError("--tensorboard needs the package tensorboard: pip install 'umcl-bench[tensorboard]'") from None
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=purge_step)

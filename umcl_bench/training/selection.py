@@ -34,13 +34,20 @@ def is_better(rule: SelectionRule, value: float, than: float | None) -> bool:
     return value < than if rule == "val-loss" else value > than
 
 
-def describe_selection(selection: Selection, best: Best | None) -> str:
-    """The rule in words, for a record."""
+def rule_in_words(selection: Selection) -> str:
+    """Which step's weights are kept."""
     if selection.rule == "last":
         return "last step (no selection; val is not read)"
     extreme = "lowest contrastive loss" if selection.rule == "val-loss" else "highest zero-shot macro AUROC"
+    return f"{extreme} on val, looked at every {selection.every} steps"
+
+
+def describe_selection(selection: Selection, best: Best | None) -> str:
+    """The rule in words and what came out, for a record."""
+    if selection.rule == "last":
+        return rule_in_words(selection)
     found = "undefined at every look, so the last step" if best is None else f"{best.value:.4f} at step {best.step}"
-    return f"{extreme} on val, looked at every {selection.every} steps: {found}"
+    return f"{rule_in_words(selection)}: {found}"
 
 
 def val_loss(recipe: Recipe, corpus: Corpus, films: FilmStack, device: torch.device) -> Callable[[TrainedModel], float]:
