@@ -68,7 +68,7 @@ PrecisionOption = Annotated[
 ]
 Compile = Annotated[
     bool,
-    typer.Option("--compile", help="Compile the towers with torch.compile; takes a while before the first step."),
+    typer.Option("--compile", help="Compile the towers (torch.compile): half a minute first; hardly faster on a CPU."),
 ]
 Select = Annotated[
     str, typer.Option(help="Whose weights are kept: last, val-auroc or val-loss (the best on val; needs --eval-every).")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +16,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tests.training.one_of_several import Case, play
-from umcl_bench.training import batch_norm
+from umcl_bench.errors import UsageError
+from umcl_bench.models.dual import build_encoder
+from umcl_bench.training import batch_norm, compiling
+from umcl_bench.training.runtime import Runtime
 
 UMCL = Case(batch=25, micro_batch=5)
 CLIP = Case(model="clip", vit=False, batch=14, epsilon=1e-3)
@@ -150,3 +154,42 @@ def test_the_synchronised_batch_norm_is_torchs(alone: None, norm: nn.BatchNorm2d
         torch.testing.assert_close(mine.grad, other.grad, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=1e-10, atol=1e-10)
+
+
+def test_a_run_is_stopped_goes_on_and_is_found(tmp_path: Path) -> None:
+    """By two processes that speak with one voice; and a failure of one ends both, without waiting for ever."""
+    where = {"UMCL_BENCH_STORE": str(tmp_path / "store"), "UMCL_BENCH_CACHE": str(tmp_path / "cache")}
+    words = ("tests.training.short_command", "run", "--task", "zeroshot-chexpert", "--model")
+
+    stopped = torchrun(2, *words, "umcl", AT_STEP_3="stop", **where)
+    assert stopped.returncode != 0
+    assert stopped.stderr.count("the state of step 3 is kept: the same command goes on from it") == 1
+
+    failed = torchrun(2, *words, "umcl,clip", "--shard", AT_STEP_3="fail", **where)
+    assert failed.returncode == 1
+    assert failed.stderr.count("going on from step 3") == 1  # umcl, sharded now; its step 3 is done
+    assert "the film's disk went away" in failed.stderr  # clip, on the second process
+    records = tmp_path / "store" / "records"
+    assert [folder.name.split("-")[0] for folder in records.iterdir()] == ["umcl"]
+
+    done = torchrun(2, *words, "umcl,clip", **where)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("macro AUROC") == 1
+    assert "2 runs: 1 done, 1 on record before, 0 failed" in done.stdout
+    (facts,) = (json.loads((f / "result.json").read_text()) for f in records.iterdir() if f.name.startswith("umcl"))
+    assert facts["training"]["processes"] == 2
+    assert facts["training"]["resumed_from_steps"] == [3]
+
+
+def test_sharding_needs_processes() -> None:
+    """One has nothing to share with."""
+    with pytest.raises(UsageError, match="--shard spreads weights and optimiser over the processes of torchrun"):
+        Runtime(shard=True)
+
+
+def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU it is looked for before anything is compiled."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    case = Case().recipe()
+    with pytest.raises(UsageError, match="--compile needs a C\\+\\+ compiler, and there is no no-such-compiler"):
+        compiling.compile_towers(build_encoder(case, 50), torch.device("cpu"))
