@@ -88,6 +88,8 @@ def profile_training(request: Request, steps: int, reporter: Reporter) -> str:
     from umcl_bench.training.loop import Trainer
     from umcl_bench.training.profile import profile
 
+    if world().size > 1:
+        raise UsageError("--profile looks at one process: leave torchrun out")
     recipe, training = _training(request, reporter)
     seen = _see(training, recipe, request, reporter)
     data, device = training_rows(seen.corpus, recipe), pick_device(request.device)
