@@ -46,7 +46,7 @@ def torchrun(processes: int, *words: str, **variables: str) -> "subprocess.Compl
         env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
 
