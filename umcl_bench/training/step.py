@@ -103,7 +103,7 @@ class Stepper:
     def forward(self, module: nn.Module, parcel: Parcel, part: Part, at: int) -> Features:
         """The features of the `at`-th micro-batch; the same draws in the towers at each call."""
         rank = 0 if parcel.peers is None else parcel.peers.films.start
-        torch.manual_seed(stream_seed(self.recipe.seed, MODULES, parcel.step, at, rank))
+        _seed(stream_seed(self.recipe.seed, MODULES, parcel.step, at, rank), parcel.films.device)
         with self.autocast():
             features: Features = module(part.films, part.texts)
         return features
@@ -130,6 +130,14 @@ class Stepper:
         )
         shown = augment(parcel.films[films], self.recipe.size.augment, parcel.draws[films], parcel.sided[films])
         return Part(shown, some_texts(parcel.texts, texts))
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seeds what modules draw from. Where CUDA sleeps, torch.manual_seed formats the stack at each call, for later."""
+    if device.type == "cuda":
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
 
 
 def some_texts(texts: TextBatch, rows: slice) -> TextBatch:
