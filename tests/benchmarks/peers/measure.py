@@ -1,8 +1,9 @@
 """One round of measurements, one line of JSON each: FOLDER LINES.jsonl SETTING WAY...
 
-A way is `ours`, the peer's precision and data-loader workers (`fp32:0`, `amp_bf16:1`; `amp_bf16:0:compile` is with its
---torchcompile), `peak` (the matrix product) or `flops`. Ways that stand together run one after the other, each in a
-fresh process: call it again for the next repeat. `table` makes a table of the lines.
+A way is `ours`, the peer's precision and data-loader workers (`fp32:0`, `amp_bf16:1`; more of its options may follow:
+`amp_bf16:0:torchcompile`), `peak` (the matrix product) or `profile` (of ours, and the operations of both). Ways that
+stand together run one after the other, each in a fresh process: call it again for the next repeat. `table` makes tables
+of the lines.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def run_peer(setting: Setting, folder: Path, way: str) -> dict[str, Any]:
         )
         how = f"--model {setting.name} --precision {precision} --batch-size {batch} --epochs 1 --warmup 10 --device cpu"
         quiet = "--logs none --save-frequency 0 --log-every-n-steps 1"
-        arguments = [*data.split(), *how.split(), *quiet.split(), *(f"--torch{word}" for word in more)]
+        arguments = [*data.split(), *how.split(), *quiet.split(), *(f"--{word}" for word in more)]
         arguments += ["--train-data", str(folder / "captions.csv")]
         output = _python("open_clip_main", str(config), *arguments, cwd=scratch)
     waits = [float(wait) for wait in re.findall(r"Data \(t\): ([\d.]+)", output)]
@@ -93,18 +93,14 @@ def _python(module: str, *arguments: str, cwd: str | None = None) -> str:
     return done.stdout + ("" if module == "ours" else done.stderr)
 
 
-def matrix_peak(precision: str, side: int = 2048, repeats: int = 15) -> float:
-    """The fastest of some torch.mm of (side, side) matrices, in operations a second."""
+def matrix_peaks() -> dict[str, float]:
+    """Operations a second of the best of some matrix products, by precision."""
     import torch
 
+    from umcl_bench.training.profile import matrix_product_peak
+
     torch.set_num_threads(THREADS)
-    a = torch.randn(side, side, dtype=getattr(torch, precision))
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        torch.mm(a, a)
-        seconds.append(time.perf_counter() - began)
-    return 2 * side**3 / min(seconds)
+    return {name: matrix_product_peak(torch.device("cpu"), getattr(torch, name)) for name in ("float32", "bfloat16")}
 
 
 def peer_flops(setting: Setting) -> float:
@@ -127,14 +123,14 @@ def peer_flops(setting: Setting) -> float:
 
 
 def measure(setting: Setting, folder: Path, way: str) -> dict[str, Any]:
-    """One line: what was measured, under the names of the setting and the way."""
+    """One line: what was measured, with the names of the setting and the way."""
     if way == "ours":
         found = run_ours(setting, folder)
     elif way == "peak":
-        found = {name: matrix_peak(name) for name in ("float32", "bfloat16")}
-    elif way == "flops":
-        ours = float(_python("ours", setting.name, str(folder), str(FILMS), "--count").splitlines()[-1])
-        found = {"ours": ours, "open_clip": peer_flops(setting)}
+        found = matrix_peaks()
+    elif way == "profile":
+        found = json.loads(_python("ours", setting.name, str(folder), str(FILMS), "--profile").splitlines()[-1])
+        found["peer_flops"] = peer_flops(setting)
     else:
         found = run_peer(setting, folder, way)
     return {"setting": setting.name, "way": way, **found}
@@ -147,9 +143,10 @@ def main() -> None:
     parser.add_argument("lines", type=Path)
     parser.add_argument("setting", choices=SETTINGS)
     parser.add_argument("ways", nargs="+")
+    parser.add_argument("--sentences", type=int, help="captions are the first so many sentences of the reports")
     given = parser.parse_args()
     if not (given.folder / "metadata.csv").is_file():
-        write_folder(given.folder.absolute())
+        write_folder(given.folder.absolute(), sentences=given.sentences)
     for way in given.ways:
         line = json.dumps(measure(SETTINGS[given.setting], given.folder.absolute(), way))
         print(line, flush=True)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.peers.settings import SETTINGS, Setting
+from tests.benchmarks.peers.settings import FILMS, SETTINGS, Setting
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.sources import open_source
 from umcl_bench.progress import Reporter
@@ -45,18 +45,24 @@ def train_ours(setting: Setting, folder: Path, films_seen: int, cache: Path) -> 
     }
 
 
-def count_flops(setting: Setting, folder: Path, cache: Path, steps: int = 2) -> float:
-    """Floating-point operations of forward and backward of a film and its report, as torch counts them.
+def profile_ours(setting: Setting, folder: Path, cache: Path, steps: int = 12) -> dict[str, Any]:
+    """Where a step's time goes: operations of a film and its report, share of the peak, and the table for people."""
+    import torch
 
-    Attention is taken through matrix products while counting: torch does not count its fused CPU kernel.
-    """
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
+    from umcl_bench.data.cache import cached_images
+    from umcl_bench.models.dual import build_encoder
+    from umcl_bench.training.batches import training_rows
+    from umcl_bench.training.loop import Trainer
+    from umcl_bench.training.profile import profile
 
-    films = steps * setting.size.optim.batch
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        train_ours(setting, folder, films, cache)
-    return float(counter.get_total_flops() / films)
+    corpus, recipe, cpu = _corpus(folder), _recipe(setting, FILMS), torch.device("cpu")
+    reporter, image = Reporter(quiet=True), setting.size.image
+    films = cached_images(corpus.pixels, image.size, reporter, workers=1, geometry=image.geometry, root=cache)
+    data = training_rows(corpus, recipe)
+    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    found = profile(Trainer(recipe, corpus, data, encoder, films.pixels, cpu, reporter), steps, reporter)
+    tokens = float(data.reports.lengths.mean())
+    return {"flops": found.flops / found.films, "share": found.share, "tokens": tokens, "text": found.describe()}
 
 
 def _corpus(folder: Path) -> Corpus:
@@ -69,17 +75,17 @@ def _recipe(setting: Setting, films_seen: int) -> Recipe:
 
 
 def main() -> None:
-    """Reads the command line: a setting, the folder, films to see; with --count, their operations instead."""
+    """Reads the command line: a setting, the folder, films to see; with --profile, where a step's time goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("setting", choices=SETTINGS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("films", type=int)
-    parser.add_argument("--count", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     setting = SETTINGS[given.setting]
     with tempfile.TemporaryDirectory() as cache:
-        if given.count:
-            print(json.dumps(count_flops(setting, given.folder, Path(cache))))
+        if given.profile:
+            print(json.dumps(profile_ours(setting, given.folder, Path(cache))))
         else:
             print(json.dumps(train_ours(setting, given.folder, given.films, Path(cache))))
 

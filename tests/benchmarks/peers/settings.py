@@ -7,6 +7,7 @@ peer's: layers, width, heads and mlp are those of its `text_cfg`.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -80,17 +81,23 @@ SETTINGS = {
 }
 
 
-def write_folder(folder: Path, films: int = FILMS, side: int = SIDE, workers: int = 2) -> None:
-    """Grey PNG films (side, side) of the phantom with a metadata.csv for us and a captions.csv for the peer."""
+def write_folder(
+    folder: Path, films: int = FILMS, side: int = SIDE, workers: int = 2, sentences: int | None = None
+) -> None:
+    """Grey PNG films (side, side) of the phantom with a metadata.csv for us and a captions.csv for the peer.
+
+    The text of both is the phantom's report, or its first `sentences`.
+    """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     corpus = phantom_corpus(PhantomSpec(train=films, val=0, test=0, dials=Dials(label_only_fraction=0.0)))
     draw = partial(_write_film, folder, corpus.pixels.read, side)
     with ProcessPoolExecutor(workers) as pool:
         names = list(pool.map(draw, range(films), chunksize=32))
-    captions = [(folder / name, report) for name, report in zip(names, corpus.reports, strict=True)]
+    texts = [" ".join(re.split(r"(?<=[.!?])\s+", report)[:sentences]) for report in corpus.reports]
+    captions = [(folder / name, text) for name, text in zip(names, texts, strict=True)]
     _write(folder / "captions.csv", ("filepath", "title"), captions)
     labels = [";".join(corpus.classes[k] for k in np.flatnonzero(row == 1)) for row in corpus.stated]
-    ours = zip(names, corpus.patients, ["train"] * films, corpus.reports, labels, strict=True)
+    ours = zip(names, corpus.patients, ["train"] * films, texts, labels, strict=True)
     _write(folder / "metadata.csv", ("image", "patient_id", "split", "report", "labels"), list(ours))
 
 

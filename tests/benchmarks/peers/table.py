@@ -34,7 +34,7 @@ def speeds(lines: Sequence[dict[str, Any]]) -> list[float]:
 
 
 def best_peer(lines: Lines, precision: str = "") -> str:
-    """The peer's way with the highest median, of one precision or of all that are not compiled."""
+    """The peer's way with the highest median, of one precision or of all, without further options."""
     ways = [way for way in lines if ":" in way and way.startswith(precision) and way.count(":") == 1]
     return max(ways, key=lambda way: statistics.median(speeds(lines[way])))
 
@@ -47,9 +47,9 @@ def speed_rows(found: dict[str, Lines]) -> list[list[str]]:
         lines = found[name]
         fp32, bf16, best = best_peer(lines, "fp32"), best_peer(lines, "amp_bf16"), best_peer(lines)
         ours, peer = (statistics.median(speeds(lines[way])) for way in ("ours", best))
-        flops = lines["flops"][-1]
-        ours_share = ours * flops["ours"] / peaks[lines["ours"][-1]["facts"]["precision"]]
-        peer_share = peer * flops["open_clip"] / peaks["float32" if best == fp32 else "bfloat16"]
+        flops = lines["profile"][-1]
+        ours_share = ours * flops["flops"] / peaks[lines["ours"][-1]["facts"]["precision"]]
+        peer_share = peer * flops["peer_flops"] / peaks["float32" if best == fp32 else "bfloat16"]
         measured = [_median(lines[way]) for way in (fp32, bf16, "ours")]
         rows.append(
             [name, *measured, f"**{ours / peer:.2f}**", f"{AIMS[name]}", f"{ours_share:.0%}", f"{peer_share:.0%}"]
