@@ -44,6 +44,7 @@ def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter
     folder = store.root / "checkpoints" / name
     leads = world().leads
     with peers.joined(device), store.lock(name, reporter) if leads else contextlib.nullcontext():
+        peers.check_together(name, store.root)
         if peers.agree(folder.is_dir()):
             reporter.say(f"trained before: {folder}")
             if leads:  # of a process that ended between the two
