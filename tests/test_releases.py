@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import read_table, write_table
+from tests.conftest import Quick, read_table, write_table
 from tests.data.test_dicom import write as write_dicom
-from tests.test_cli import quick  # noqa: F401  (a fixture)
 from umcl_bench import plan
 from umcl_bench.data import images, sources
 from umcl_bench.data.corpus import Corpus
@@ -24,8 +22,6 @@ from umcl_bench.errors import DataError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Record, Store
 from umcl_bench.request import Request
-
-Quick = Callable[..., tuple[int, str, str]]
 
 
 def write_rows(path: Path, header: list[str], rows: list[list[object]]) -> None:
@@ -85,7 +81,7 @@ def run_line(root: Path, *more: str, task: str = "zeroshot") -> list[str]:
     return ["run", "--model", "umcl", "--task", task, "--data", str(root), *more]
 
 
-def test_two_releases_are_learned_from_together(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_two_releases_are_learned_from_together(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, out, err = quick(*run_line(releases, "--uncertain", "ones"))
     assert code == 0, err
     assert "chexpert" in out
@@ -97,7 +93,7 @@ def test_two_releases_are_learned_from_together(quick: Quick, releases: Path, tm
     assert result["leaks"]["patients_in_both"] == 0
 
 
-def test_one_release_is_chosen_to_learn_from(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_one_release_is_chosen_to_learn_from(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, _, err = quick(*run_line(releases, "--train-on", "mimic-cxr"))
     assert code == 0, err
     result = only_record(tmp_path).result
@@ -116,7 +112,7 @@ def test_one_release_is_chosen_to_learn_from(quick: Quick, releases: Path, tmp_p
     assert "Did you mean 'mimic-cxr'?" in err
 
 
-def test_the_labeler_of_mimic_is_chosen(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_labeler_of_mimic_is_chosen(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, _, err = quick(*run_line(releases, "--labeler", "negbio"))
     assert code == 1
     assert "has no mimic-cxr-2.0.0-negbio.csv, the labels that --labeler negbio asks for" in err
@@ -138,7 +134,7 @@ def test_a_split_with_laterals_is_scored_with_them(monkeypatch: pytest.MonkeyPat
         assert made.task.views == views
 
 
-def test_what_a_task_needs_and_the_folder_lacks(quick: Quick, releases: Path) -> None:  # noqa: F811
+def test_what_a_task_needs_and_the_folder_lacks(quick: Quick, releases: Path) -> None:
     code, _, err = quick(*run_line(releases / "mimic-cxr-jpg", task="zeroshot-chexpert"))
     assert code == 2
     assert "holds mimic-cxr; this needs chexpert: looked for" in err
@@ -146,7 +142,7 @@ def test_what_a_task_needs_and_the_folder_lacks(quick: Quick, releases: Path) ->
 
 
 def test_films_that_cannot_be_read_stop_the_run_or_are_listed(
-    quick: Quick,  # noqa: F811
+    quick: Quick,
     releases: Path,
     tmp_path: Path,
 ) -> None:
@@ -175,7 +171,7 @@ def test_films_that_cannot_be_read_stop_the_run_or_are_listed(
 
 
 def test_a_strict_run_never_finds_what_had_films_left_out(
-    quick: Quick,  # noqa: F811
+    quick: Quick,
     releases: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +199,7 @@ def test_a_strict_run_never_finds_what_had_films_left_out(
     assert strict.result["data"]["fingerprint"] != first.result["data"]["fingerprint"]
 
 
-def test_own_films_that_are_missing_can_be_skipped(quick: Quick, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_own_films_that_are_missing_can_be_skipped(quick: Quick, folder: Path, tmp_path: Path) -> None:
     (folder / "images/film007.png").unlink()
     code, _, err = quick(*run_line(folder, "--skip-unreadable"))
     assert code == 0, err
@@ -228,7 +224,7 @@ def rsna(tmp_path: Path, phantom: Corpus) -> Path:
     return root
 
 
-def test_a_named_split_is_used_in_training_and_test(quick: Quick, rsna: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_named_split_is_used_in_training_and_test(quick: Quick, rsna: Path, tmp_path: Path) -> None:
     code, _, err = quick(*run_line(rsna))
     assert code == 2  # the release has no test films
     code, out, err = quick(*run_line(rsna, "--split", "rsna@gloria"))
@@ -245,7 +241,7 @@ def test_a_named_split_is_used_in_training_and_test(quick: Quick, rsna: Path, tm
     assert "DIFFERS" in out
 
 
-def test_a_split_of_a_release_is_not_replaced_by_ones_own(quick: Quick, folder: Path) -> None:  # noqa: F811
+def test_a_split_of_a_release_is_not_replaced_by_ones_own(quick: Quick, folder: Path) -> None:
     for data, whose in (
         (["--data", str(folder)], "which has a metadata.csv, has its own"),
         ([], "the phantom has its own"),
@@ -255,7 +251,7 @@ def test_a_split_of_a_release_is_not_replaced_by_ones_own(quick: Quick, folder: 
         assert whose in err
 
 
-def test_what_is_not_used_or_not_there_is_said(quick: Quick, rsna: Path, folder: Path) -> None:  # noqa: F811
+def test_what_is_not_used_or_not_there_is_said(quick: Quick, rsna: Path, folder: Path) -> None:
     code, _, err = quick(*run_line(rsna))
     assert code == 2
     assert "needs test films. rsna has 80 in train. Choose a split: --split rsna@benchx or" in err
@@ -274,7 +270,7 @@ def test_what_is_not_used_or_not_there_is_said(quick: Quick, rsna: Path, folder:
     assert "is read by its metadata.csv; not used: rsna" in err
 
 
-def test_random_embeddings_need_no_training_rows(quick: Quick, folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_random_embeddings_need_no_training_rows(quick: Quick, folder: Path, tmp_path: Path) -> None:
     write_table(folder, [{**row, "split": "Testing"} for row in read_table(folder)])
     code, out, err = quick("run", "--model", "random", "--task", "zeroshot", "--data", str(folder))
     assert code == 0, err
@@ -284,7 +280,7 @@ def test_random_embeddings_need_no_training_rows(quick: Quick, folder: Path, tmp
     assert "umcl learns from rows of the kinds" in err
 
 
-def test_a_split_that_does_not_fit_is_refused(quick: Quick, rsna: Path) -> None:  # noqa: F811
+def test_a_split_that_does_not_fit_is_refused(quick: Quick, rsna: Path) -> None:
     code, _, err = quick(*run_line(rsna, "--split", "rsna@glorai"))
     assert code == 2
     assert "Did you mean 'rsna@gloria'" in err
@@ -296,7 +292,7 @@ def test_a_split_that_does_not_fit_is_refused(quick: Quick, rsna: Path) -> None:
     assert "this needs siim: looked for" in err
 
 
-def test_a_mix_of_rows_is_in_the_record_and_the_row(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_mix_of_rows_is_in_the_record_and_the_row(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, out, err = quick(*run_line(releases, "--mix", "image-text-label=1,image-label=1", "--balanced"))
     assert code == 0, err
     result = only_record(tmp_path).result
@@ -312,7 +308,7 @@ def test_a_mix_of_rows_is_in_the_record_and_the_row(quick: Quick, releases: Path
         assert says in err
 
 
-def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, out, err = quick(*run_line(releases, "--plan"))
     assert code == 0, err
     assert "140 films: 0.6 MB" in out
@@ -329,7 +325,7 @@ def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: P
     assert "as here before" in other
 
 
-def test_the_doctor_and_the_splits_have_commands(quick: Quick, releases: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_doctor_and_the_splits_have_commands(quick: Quick, releases: Path, tmp_path: Path) -> None:
     code, out, _ = quick("data", "check", str(releases), "--json")
     report = json.loads(out)
     assert {facts["dataset"] for facts in report["datasets"]} == {"chexpert", "mimic-cxr"}
