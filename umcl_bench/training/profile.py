@@ -20,7 +20,7 @@ from umcl_bench.training.memory import check_memory
 from umcl_bench.training.optim import set_learning_rate
 
 WARM_UP = 10
-"""Steps before the clock counts: oneDNN compiles its kernels for the shapes that it meets (results/performance)."""
+"""Steps before the clock counts, as oneDNN compiles its kernels for the shapes that it meets (a guess)."""
 
 
 @dataclass(frozen=True)
