@@ -18,7 +18,7 @@ from umcl_bench.plan import INTERVALS, Plan, check_selection, make_plan, make_re
 from umcl_bench.progress import Reporter
 from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_of
 from umcl_bench.records.store import Record, Store
-from umcl_bench.request import Request, command, sampling_words
+from umcl_bench.request import Request, command, sampling_words, training_words
 from umcl_bench.spec import METHODS, Recipe, digest, to_dict
 from umcl_bench.training.runtime import world
 
@@ -124,7 +124,9 @@ class _Run:
     def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter) -> None:
         from umcl_bench.training.device import pick_device
 
-        self.plan, self.request, self.store, self.reporter = plan, request, store, reporter
+        self.plan, self.store, self.reporter = plan, store, reporter
+        # 'auto' is this machine's: a record says what it came to, so that its command repeats it elsewhere
+        self.request = dataclasses.replace(request, micro_batch=plan.recipe.size.optim.micro_batch)
         self.device = pick_device(request.device)
         self.timings: dict[str, float] = {}
         self.checkpoint = ""
@@ -200,7 +202,7 @@ class _Run:
     def _variant(self) -> str:
         """What a row of a table must say of the model's training beside its name, size and seed."""
         plan, options = self.plan, self.plan.source.options
-        words = sampling_words(self.request.sampling)
+        words = sampling_words(self.request.sampling) + training_words(self.request)
         words += [w for name in ("section", "votes") if name in options for w in (f"--{name}", options[name])]
         if plan.corpus.kind == "patients" and plan.training.dataset != plan.corpus.dataset:
             words.append(f"trained on {plan.training.dataset}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import shutil
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from umcl_bench.data.seen import Seen
     from umcl_bench.models.dual import TrainedModel
-    from umcl_bench.training.loop import Evaluate
+    from umcl_bench.training.loop import Evaluate, Unfinished
 
 
 class Fitted(NamedTuple):
@@ -37,39 +36,45 @@ def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter
     Under torchrun all processes come here; the first holds the locks and writes, and all return the same model.
     """
     from umcl_bench.training import peers
-    from umcl_bench.training.checkpoint import load_checkpoint
+    from umcl_bench.training.checkpoint import checkpoint_digest, load_checkpoint
+    from umcl_bench.training.loop import Unfinished
 
     fingerprint = seen.corpus.fingerprint  # of the rows that could be read
     name = checkpoint_name(recipe, fingerprint)
     folder = store.root / "checkpoints" / name
+    unfinished = Unfinished(store.root / "unfinished" / name, checkpoint_digest(recipe, fingerprint))
     leads = world().leads
     with peers.joined(device), store.lock(name, reporter) if leads else contextlib.nullcontext():
         peers.check_together(name, store.root)
         if peers.agree(folder.is_dir()):
             reporter.say(f"trained before: {folder}")
             if leads:  # of a process that ended between the two
-                shutil.rmtree(store.root / "unfinished" / name, ignore_errors=True)
+                unfinished.remove()
         else:
             with _cores(device, reporter) if leads else contextlib.nullcontext():
-                _train(recipe, seen, store, device, reporter, runtime, name)
+                _train(recipe, seen, store, device, reporter, runtime, unfinished)
         model, facts = load_checkpoint(folder, recipe, fingerprint, device)
     return Fitted(model, facts, name)
 
 
 def _train(
-    recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter: Reporter, runtime: Runtime, name: str
+    recipe: Recipe,
+    seen: Seen,
+    store: Store,
+    device: torch.device,
+    reporter: Reporter,
+    runtime: Runtime,
+    unfinished: Unfinished,
 ) -> None:
     from umcl_bench.training import peers
-    from umcl_bench.training.checkpoint import checkpoint_digest, save_checkpoint
-    from umcl_bench.training.loop import Unfinished, train
+    from umcl_bench.training.checkpoint import save_checkpoint
+    from umcl_bench.training.loop import train
 
-    fingerprint = seen.corpus.fingerprint
-    unfinished = Unfinished(store.root / "unfinished" / name, checkpoint_digest(recipe, fingerprint))
     evaluate = _evaluate(recipe, seen, device)
     trained = train(recipe, seen.corpus, seen.films, device, reporter, runtime, unfinished, evaluate)
     if world().leads:
-        with store.new_folder("checkpoints", name) as part:
-            save_checkpoint(part, trained, recipe, fingerprint)
+        with store.new_folder("checkpoints", unfinished.folder.name) as part:
+            save_checkpoint(part, trained, recipe, seen.corpus.fingerprint)
         unfinished.remove()
     peers.agree(None)  # nobody looks for the checkpoint before it is there
 

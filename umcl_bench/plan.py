@@ -16,6 +16,7 @@ from umcl_bench.records.store import Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request
 from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Sampling, Task, ZeroShot, digest, to_dict
+from umcl_bench.training.runtime import world
 
 INTERVALS = Intervals()
 
@@ -133,7 +134,7 @@ def make_recipe(request: Request) -> Recipe:
         if request.micro_batch == "auto":
             from umcl_bench.training.memory import fitting_micro_batch
 
-            return with_micro_batch(recipe, fitting_micro_batch(recipe, request.device, request.runtime))
+            return with_micro_batch(recipe, fitting_micro_batch(recipe, request.device, request.runtime, world().size))
         return with_micro_batch(recipe, request.micro_batch)
     except ValueError as error:
         raise UsageError(f"--batch and --micro-batch: {error}") from None

@@ -1,6 +1,8 @@
 """What a step takes by estimate, what is refused before it is tried, and the micro-batch that fits."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,6 +111,19 @@ def test_auto_through_the_command_line(quick: Quick, machine: pytest.MonkeyPatch
     named = quick("train", "--model", "clip", "--micro-batch", "8", "-q")[1].split()[1]
     assert cut == [named, named]
     assert named != whole.split()[1]
+
+
+def test_a_record_says_what_auto_came_to(quick: Quick, machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its command repeats the run on a machine of another size, and its row is told from that of the plain run."""
+    machine.setattr(memory, "_bytes", lambda recipe, device, recompute: (2.0 * GB, GB / 20))
+    line = ("run", "--model", "clip", "--task", "zeroshot-chexpert", "-q")
+    assert [quick(*line, *more)[0] for more in ((), ("--micro-batch", "auto"))] == [0, 0]
+    results = [json.loads(path.read_text()) for path in tmp_path.rglob("result.json")]
+    variants = {r["model"]["variant"]: r["command"].removeprefix("umcl-bench run --model clip ") for r in results}
+    assert variants == {
+        "": "--task zeroshot-chexpert",
+        "--micro-batch 8": "--task zeroshot-chexpert --micro-batch 8",
+    }
 
 
 @pytest.mark.parametrize(
