@@ -181,6 +181,12 @@ def test_a_run_is_stopped_goes_on_and_is_found(tmp_path: Path) -> None:
     assert facts["training"]["resumed_from_steps"] == [3]
 
 
+def test_runs_of_a_sweep_join_one_after_another() -> None:
+    """Under the keys of the last group in torchrun's store, a process would wait for addresses that are gone."""
+    done = torchrun(2, "tests.training.join_again")
+    assert done.returncode == 0, done.stderr
+
+
 def test_sharding_needs_processes() -> None:
     """One has nothing to share with."""
     with pytest.raises(UsageError, match="--shard spreads weights and optimiser over the processes of torchrun"):

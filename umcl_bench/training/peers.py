@@ -8,6 +8,7 @@ by DistributedDataParallel (or FSDP2).
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,16 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.training.runtime import world
 
 # torchrun ends all processes when one dies, so a long wait is no hang: one may be building a cache, or wait for a lock
 _PATIENCE = datetime.timedelta(hours=24)
+
+_joins = itertools.count()  # the same on all: after an error nobody joins again
 
 
 @contextmanager
@@ -39,7 +44,10 @@ def joined(device: torch.device) -> Iterator[None]:
                 f"torchrun started {here} processes on this machine, which has {gpus} GPUs; use --nproc-per-node {gpus}"
             )
         torch.cuda.set_device(world().local_rank)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    # torchrun's store outlives a group: under the same keys the next may read, and wait for, the last one's addresses
+    store = PrefixStore(f"joined-{next(_joins)}", next(rendezvous("env://", timeout=_PATIENCE))[0])
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=world().rank, world_size=world().size, timeout=_PATIENCE)
     try:
         yield
         dist.barrier()
