@@ -6,11 +6,11 @@ BASELINE = Baseline(
     name="clip",
     title="CLIP: pairwise contrastive learning on image-report pairs",
     paper="arXiv 2103.00020",
-    objective=Objective(target="identity"),
+    objective=Objective(loss="infonce"),
     prompt=Prompt(kind="hand"),
     rows=("image-text-label", "image-text"),
     evidence=(
-        Evidence("objective.target", "paper", "section 2.3: the other texts of the batch are negatives"),
+        Evidence("objective.loss", "paper", "section 2.3: the other texts of the batch are negatives"),
         Evidence("objective.temperature", "paper", "learned, from 0.07, the scale clamped at 100"),
         Evidence("rows", "paper", "image-text pairs alone"),
         Evidence("text_view", "ours", "the whole report in the controlled setting, as for every model"),

@@ -11,7 +11,7 @@ BASELINE = Baseline(
     name="umcl",
     title="UMCL: joined image-text-label rows, continuous prompts, label-aware targets",
     paper="arXiv 2307.05920",
-    objective=Objective(target="umcl", similarity="jaccard"),
+    objective=Objective(loss="umcl", similarity="jaccard"),
     prompt=Prompt(kind="continuous", length=8, position="front", share=0.25, negative_share=0.25),
     rows=("image-text-label", "image-text", "image-label"),
     uses_labels=True,
@@ -32,7 +32,7 @@ BASELINE = Baseline(
         ),
         Evidence("prompt.learning_rate_factor", "inferred", "prompts are trained with the towers, at their rate"),
         Evidence(
-            "objective.target",
+            "objective.loss",
             "paper",
             "image-text-label contrastive training against false negatives; formula inferred",
         ),

@@ -118,7 +118,7 @@ def test_show_says_every_choice_and_where_it_comes_from(home: Path) -> None:
     for text in (
         "prompt.length = 8",
         "INFERRED",
-        "objective.target = 'umcl'",
+        "objective.loss = 'umcl'",
         "in the paper",
         "digest",
         "size.dim = 128",
@@ -318,7 +318,7 @@ MY_CLIP = """from umcl_bench.spec import Baseline, Objective
 def targets(films, texts, objective):
     from umcl_bench.objectives.targets import same_pair, shared_claims
     return same_pair(films, texts) + {weight} * (shared_claims(films, texts) > 0)
-BASELINE = Baseline(name="my-clip", title="mine", objective=Objective(target=f"{{__name__}}:targets"), uses_labels=True)
+BASELINE = Baseline(name="my-clip", title="mine", objective=Objective(loss=f"{{__name__}}:targets"), uses_labels=True)
 """
 
 

@@ -32,7 +32,7 @@ def test_every_choice_of_umcl_says_where_it_comes_from() -> None:
     umcl = registry.get_baseline("umcl")
     said = {e.field for e in umcl.evidence}
     choices = {f"prompt.{f.name}" for f in dataclasses.fields(Prompt)} | {
-        "objective.target",
+        "objective.loss",
         "objective.similarity",
         "rows",
     }
@@ -50,7 +50,7 @@ def test_the_digest_is_of_what_can_change_a_figure() -> None:
         dataclasses.replace(recipe, seed=1),
         dataclasses.replace(recipe, repeat=1),
         dataclasses.replace(recipe, size=SIZES["small"]),
-        Recipe(dataclasses.replace(umcl, objective=Objective(target="umcl", similarity="any")), TINY),
+        Recipe(dataclasses.replace(umcl, objective=Objective(loss="umcl", similarity="any")), TINY),
         Recipe(dataclasses.replace(umcl, prompt=Prompt(kind="continuous", length=9)), TINY),
     ]
     assert len({digest(r) for r in [recipe, *others]}) == 6
@@ -85,7 +85,7 @@ from umcl_bench.spec import Baseline, Objective
 def target(films, texts, objective):
     from umcl_bench.objectives.targets import same_pair
     return same_pair(films, texts)
-BASELINE = Baseline(name="{name}", title="mine", objective=Objective(target=f"{{__name__}}:target"))
+BASELINE = Baseline(name="{name}", title="mine", objective=Objective(loss=f"{{__name__}}:target"))
 '''
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("errors", "values", "progress"),
     ("spec",),
-    ("locks",),
+    ("locks", "variants"),
     ("registry", "data"),
     ("metrics",),
     ("models", "objectives"),

@@ -129,7 +129,7 @@ def make_recipe(request: Request) -> Recipe:
             selection=request.selection,
             precision=request.precision,
             compiled=request.compiled,
-            code=_code_of(baseline.objective.target),
+            code=_code_of(baseline.objective.loss),
         )
         if request.micro_batch == "auto":
             from umcl_bench.training.memory import fitting_micro_batch

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from umcl_bench.errors import BenchError, unknown_name
 from umcl_bench.spec import Baseline, Task
+from umcl_bench.variants import with_changes
 
 _V = TypeVar("_V", Baseline, Task)
 
@@ -38,8 +39,12 @@ def list_tasks() -> list[str]:
 
 
 def get_baseline(name: str) -> Baseline:
-    """The model called `name`. Raises UsageError, with suggestions, where there is none."""
-    return _get("model", "baselines", name, Baseline)
+    """The model called `name`, or a variant of it: 'clip+loss=umcl' (umcl_bench/variants.py).
+
+    Raises UsageError, with suggestions, where there is none.
+    """
+    plain, *changes = name.split("+")
+    return with_changes(_get("model", "baselines", plain, Baseline), changes)
 
 
 def get_task(name: str) -> Task:

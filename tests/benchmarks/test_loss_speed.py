@@ -40,7 +40,7 @@ def step(how: str, n: int, d: int = 512, findings: int = 14) -> Callable[[], Non
         films, texts = (Side(torch.arange(n), present, absent) for absent in (1 - present, torch.zeros_like(present)))
         similarity, _, rounded = how.partition("-")
         objective = Objective() if similarity == "identity" else Objective("umcl", similarity)  # type: ignore[arg-type]
-        build, precision = get_builder(objective.target), torch.bfloat16 if rounded else None
+        build, precision = get_builder(objective.loss), torch.bfloat16 if rounded else None
 
         def loss() -> torch.Tensor:
             return contrastive_loss(z_img, z_txt, scale, films, texts, objective, build, precision=precision)

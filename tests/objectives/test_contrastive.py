@@ -15,9 +15,9 @@ from umcl_bench.spec import Objective
 CLIP = Objective()
 OBJECTIVES = [
     CLIP,
-    Objective(target="umcl", similarity="any"),
-    Objective(target="umcl", similarity="jaccard", sharpness=2.0),
-    Objective(target="umcl", similarity="cosine", image_to_text=0.75),
+    Objective(loss="umcl", similarity="any"),
+    Objective(loss="umcl", similarity="jaccard", sharpness=2.0),
+    Objective(loss="umcl", similarity="cosine", image_to_text=0.75),
 ]
 
 
@@ -37,7 +37,7 @@ def batch(n: int, m: int, seed: int = 0) -> tuple[Tensor, Tensor, Side, Side]:
 def dense(z_img: Tensor, z_txt: Tensor, scale: Tensor, films: Side, texts: Side, objective: Objective) -> Tensor:
     """The definition, transcribed: the whole of z and T, cross-entropies row by row."""
     z = scale * z_img @ z_txt.T
-    s = get_builder(objective.target)(films, texts, objective)
+    s = get_builder(objective.loss)(films, texts, objective)
 
     def direction(logits: Tensor, similar: Tensor) -> Tensor:
         losses = []
@@ -55,7 +55,7 @@ def dense(z_img: Tensor, z_txt: Tensor, scale: Tensor, films: Side, texts: Side,
 @pytest.mark.parametrize("tile", [1, 4, 100])
 def test_value_and_gradients_are_those_of_the_dense_definition(objective: Objective, n: int, m: int, tile: int) -> None:
     z_img, z_txt, films, texts = batch(n, m)
-    build = get_builder(objective.target)
+    build = get_builder(objective.loss)
     found = []
     for tiled in (True, False):
         leaves = [t.clone().requires_grad_() for t in (z_img, z_txt, torch.tensor(9.0, dtype=torch.float64))]
@@ -93,7 +93,7 @@ def test_hot_logits_neither_overflow_nor_vanish(scale: float) -> None:
     exact = [t.double().detach().requires_grad_() for t in hot]
     for objective in OBJECTIVES:
         mine = contrastive_loss(
-            hot[0], hot[1], torch.tensor(scale), films, texts, objective, get_builder(objective.target), 5
+            hot[0], hot[1], torch.tensor(scale), films, texts, objective, get_builder(objective.loss), 5
         )
         theirs = dense(exact[0], exact[1], torch.tensor(scale), films, texts, objective)
         torch.testing.assert_close(mine.double(), theirs, rtol=1e-5, atol=0)
@@ -106,7 +106,7 @@ def test_pairs_that_are_found_have_no_gradient() -> None:
     """In float32, at the scale where CLIP's ends: softmax - target is exactly 0, not the rounding of a logit of 100."""
     z = torch.eye(40, 64).requires_grad_()
     side = Side(torch.arange(40), torch.zeros(40, 4), torch.zeros(40, 4))
-    loss = contrastive_loss(z, z.detach(), torch.tensor(110.0), side, side, CLIP, get_builder("identity"), 16)
+    loss = contrastive_loss(z, z.detach(), torch.tensor(110.0), side, side, CLIP, get_builder("infonce"), 16)
     loss.backward()  # type: ignore[no-untyped-call]
     assert z.grad is not None
     assert float(z.grad.abs().max()) < 1e-30
@@ -141,7 +141,7 @@ def test_equal_embeddings_cost_log_n(n: int) -> None:
     z = torch.ones(n, 4, dtype=torch.float64) / 2
     _, _, films, texts = batch(n, n)
     for objective in OBJECTIVES:
-        loss = contrastive_loss(z, z, torch.tensor(5.0), films, texts, objective, get_builder(objective.target), 3)
+        loss = contrastive_loss(z, z, torch.tensor(5.0), films, texts, objective, get_builder(objective.loss), 3)
         assert loss.item() == pytest.approx(math.log(n))
 
 
@@ -149,7 +149,7 @@ def test_golden_value_of_two_orthogonal_pairs() -> None:
     """Z = scale I for two pairs: each direction is log(1 + e^-scale), by hand."""
     z = torch.eye(2, dtype=torch.float64)
     _, _, films, texts = batch(2, 2)
-    loss = contrastive_loss(z, z, torch.tensor(2.0), films, texts, CLIP, get_builder("identity"))
+    loss = contrastive_loss(z, z, torch.tensor(2.0), films, texts, CLIP, get_builder("infonce"))
     assert loss.item() == pytest.approx(math.log(1 + math.exp(-2)))
     assert loss.item() == pytest.approx(0.126928011, abs=1e-9)
 
@@ -159,7 +159,7 @@ def test_identity_is_open_clips_loss() -> None:
     z_img, z_txt, films, _ = batch(33, 33)
     texts = Side(films.pair, films.present, torch.zeros_like(films.present))
     scale = torch.tensor(14.0, dtype=torch.float64)
-    mine = contrastive_loss(z_img, z_txt, scale, films, texts, CLIP, get_builder("identity"), 8)
+    mine = contrastive_loss(z_img, z_txt, scale, films, texts, CLIP, get_builder("infonce"), 8)
     torch.testing.assert_close(mine, open_clip_loss.ClipLoss()(z_img, z_txt, scale))
 
 
@@ -168,7 +168,7 @@ def test_the_order_of_the_batch_does_not_matter(objective: Objective) -> None:
     z_img, z_txt, films, texts = batch(11, 11)
     order = torch.randperm(11, generator=torch.Generator().manual_seed(0))
     moved_films, moved_texts = (Side(*(part[order] for part in side)) for side in (films, texts))
-    scale, build = torch.tensor(4.0), get_builder(objective.target)
+    scale, build = torch.tensor(4.0), get_builder(objective.loss)
     one = contrastive_loss(z_img, z_txt, scale, films, texts, objective, build, 4)
     other = contrastive_loss(z_img[order], z_txt[order], scale, moved_films, moved_texts, objective, build, 4)
     torch.testing.assert_close(one, other)
@@ -179,8 +179,8 @@ def test_swapping_the_sides_swaps_the_directions() -> None:
     texts = Side(films.pair, films.present.roll(1, 0), torch.zeros_like(films.present))
     plain = Side(films.pair, films.present, torch.zeros_like(films.present))
     scale, build = torch.tensor(4.0), get_builder("umcl")
-    one = contrastive_loss(z_img, z_txt, scale, plain, texts, Objective(target="umcl", image_to_text=0.8), build)
-    other = contrastive_loss(z_txt, z_img, scale, texts, plain, Objective(target="umcl", image_to_text=0.2), build)
+    one = contrastive_loss(z_img, z_txt, scale, plain, texts, Objective(loss="umcl", image_to_text=0.8), build)
+    other = contrastive_loss(z_txt, z_img, scale, texts, plain, Objective(loss="umcl", image_to_text=0.2), build)
     torch.testing.assert_close(one, other)
 
 
@@ -188,7 +188,7 @@ def test_rows_without_any_target_are_left_out_of_the_mean() -> None:
     z_img, z_txt, _, texts = batch(4, 4)
     alone = Side(torch.tensor([0, 1, 2, 99]), torch.zeros(4, 4), torch.zeros(4, 4))
     mute = Side(texts.pair, torch.zeros(4, 4), torch.zeros(4, 4))
-    loss = contrastive_loss(z_img, z_txt, torch.tensor(4.0), alone, mute, CLIP, get_builder("identity"), 2)
+    loss = contrastive_loss(z_img, z_txt, torch.tensor(4.0), alone, mute, CLIP, get_builder("infonce"), 2)
     z = 4.0 * z_img @ z_txt.T
     rows = -torch.log_softmax(z, 1).diagonal()[:3].mean()
     columns = -torch.log_softmax(z, 0).diagonal()[:3].mean()
@@ -199,7 +199,7 @@ def test_statistics_by_hand() -> None:
     """Films with findings {a}, {a}, {b}; each text says what its film has. Of 6 foreign pairs, 2 share a finding."""
     present = torch.tensor([[1.0, 0], [1, 0], [0, 1]])
     side = Side(torch.arange(3), present, torch.zeros(3, 2))
-    clip = target_statistics(side, side, CLIP, get_builder("identity"), 2)
+    clip = target_statistics(side, side, CLIP, get_builder("infonce"), 2)
     assert clip == pytest.approx((2 / 6, 0.0, 1.0))
-    umcl = target_statistics(side, side, Objective(target="umcl"), get_builder("umcl"), 2)
+    umcl = target_statistics(side, side, Objective(loss="umcl"), get_builder("umcl"), 2)
     assert umcl == pytest.approx((0.0, 2 / 3 * math.log(2), 5 / 3))

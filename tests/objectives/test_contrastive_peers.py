@@ -15,9 +15,9 @@ from umcl_bench.spec import Objective
 
 OBJECTIVES = [
     Objective(),
-    Objective(target="umcl", similarity="any"),
-    Objective(target="umcl", similarity="jaccard", sharpness=2.0, image_to_text=0.3),
-    Objective(target="umcl", similarity="cosine", image_to_text=1.0),
+    Objective(loss="umcl", similarity="any"),
+    Objective(loss="umcl", similarity="jaccard", sharpness=2.0, image_to_text=0.3),
+    Objective(loss="umcl", similarity="cosine", image_to_text=1.0),
 ]
 # where each process's films begin and end, and its texts
 SHARES = {
@@ -60,7 +60,7 @@ def test_processes_together_are_one_process(
     """Value and gradients, in float64; the parts of the scale's gradient add up."""
     z_img, z_txt, films, texts = batch(11, 9)
     films = films._replace(pair=films.pair + 1)  # a text without its film, and films without their text
-    build = get_builder(objective.target)
+    build = get_builder(objective.loss)
     leaves = [t.clone().requires_grad_() for t in (z_img, z_txt, torch.tensor(scale, dtype=torch.float64))]
     whole = contrastive_loss(leaves[0], leaves[1], leaves[2], films, texts, objective, build, 4)
     (3 * whole).backward()  # type: ignore[no-untyped-call]

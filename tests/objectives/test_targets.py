@@ -41,7 +41,7 @@ def test_umcl_is_its_definition(similarity: str, sharpness: float) -> None:
     pair = torch.arange(9)
     films = Side(pair, torch.from_numpy(present), torch.from_numpy(absent))
     texts = Side(pair, torch.from_numpy(says), torch.from_numpy(denies.astype(np.float32)))
-    objective = Objective(target="umcl", similarity=similarity, sharpness=sharpness)  # type: ignore[arg-type]
+    objective = Objective(loss="umcl", similarity=similarity, sharpness=sharpness)  # type: ignore[arg-type]
     found = umcl(films, texts, objective)
     torch.testing.assert_close(found, torch.tensor(slow_umcl(films, texts, objective)))
 
@@ -51,14 +51,14 @@ def test_a_soft_label_is_that_much_of_a_claim(similarity: str) -> None:
     """An uncertain finding (0.7) is 0.7 of what its prompt says, and 0.3 of what the prompt that denies it says."""
     films = Side(torch.tensor([0]), torch.tensor([[0.7]]), torch.tensor([[0.3]]))
     texts = Side(torch.tensor([1, 2]), torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [1.0]]))
-    objective = Objective(target="umcl", similarity=similarity)  # type: ignore[arg-type]
+    objective = Objective(loss="umcl", similarity=similarity)  # type: ignore[arg-type]
     torch.testing.assert_close(umcl(films, texts, objective), torch.tensor([[0.7, 0.3]]))
 
 
 def test_without_labels_umcl_is_clip() -> None:
     side = Side(torch.tensor([4, 7, 4]), torch.zeros(3, 2), torch.zeros(3, 2))
     for similarity in ("any", "jaccard", "cosine"):
-        objective = Objective(target="umcl", similarity=similarity)
+        objective = Objective(loss="umcl", similarity=similarity)
         torch.testing.assert_close(umcl(side, side, objective), identity(side, side, objective))
 
 

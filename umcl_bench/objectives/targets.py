@@ -80,7 +80,7 @@ def _all_claims(films: Side, texts: Side, shared: Tensor, objective: Objective) 
     return of_film.mul_(of_text) if objective.similarity == "cosine" else of_film.add_(of_text).sub_(shared)
 
 
-BUILDERS: dict[str, Builder] = {"identity": identity, "umcl": umcl}
+BUILDERS: dict[str, Builder] = {"infonce": identity, "umcl": umcl}
 
 
 def get_builder(name: str) -> Builder:

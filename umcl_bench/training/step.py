@@ -41,7 +41,7 @@ class Stepper:
         self, recipe: Recipe, encoder: DualEncoder, wrapped: nn.Module, precision: torch.dtype, *, recompute: bool
     ) -> None:
         self.recipe, self.encoder, self.wrapped, self.precision = recipe, encoder, wrapped, precision
-        self.builder = get_builder(recipe.baseline.objective.target)
+        self.builder = get_builder(recipe.baseline.objective.loss)
         self.micro_batch = recipe.size.optim.micro_batch
         self.recompute = recompute
 

@@ -1,0 +1,1 @@
+"""Released checkpoints as models: evaluation only."""
