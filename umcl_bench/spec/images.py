@@ -35,7 +35,10 @@ PAD = Geometry()
 
 @dataclass(frozen=True)
 class ImageTower:
-    """A timm architecture and the pixels that it sees."""
+    """A timm architecture and the pixels that it sees.
+
+    `weights` is the repository of timm's on the Hugging Face hub whose weights it starts from; '' for random ones.
+    """
 
     name: str
     size: int
@@ -43,6 +46,7 @@ class ImageTower:
     mean: float = 0.5
     std: float = 0.25
     geometry: Geometry = PAD
+    weights: str = ""
 
 
 @dataclass(frozen=True)

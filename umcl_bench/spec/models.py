@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from umcl_bench.spec.evidence import Evidence, check_evidence
+from umcl_bench.spec.sizes import Size
 from umcl_bench.values import check_choice as _check_choice
 from umcl_bench.values import check_name as _check_name
 from umcl_bench.values import check_range as _check_range
@@ -23,18 +24,6 @@ LOSSES = (
 )  # fmt: skip
 LABEL_LOSSES = frozenset({"soft", "unicl", "umcl", "eliminate", "attract", "sigmoid"})
 """The losses that read labels."""
-
-
-@dataclass(frozen=True)
-class TextTower:
-    """A BERT-style encoder with a WordPiece vocabulary that is trained on the training reports."""
-
-    layers: int
-    width: int
-    heads: int
-    mlp: int
-    max_tokens: int
-    vocabulary: int
 
 
 @dataclass(frozen=True)
@@ -201,6 +190,7 @@ class Baseline:
     report shows all of it, or one sentence of it, drawn anew each time (`text_view`); a labelled row without one shows
     a prompt, or a sentence of another row's report that shares a finding (`label_text`). With two `views`, each film is
     augmented and each text drawn twice. `released` says where released weights come from (models/released).
+    `published` are the paper's own towers and settings, for the `paper` setting; None where it names none.
     """
 
     name: str
@@ -217,6 +207,7 @@ class Baseline:
     uses_labels: bool = False
     weights: Literal["trained", "untrained", "random-embeddings", "released"] = "trained"
     released: str = ""
+    published: Size | None = doc(None)  # noqa: RUF009  # a frozen value, as the others are
     evidence: tuple[Evidence, ...] = doc(())
 
     def __post_init__(self) -> None:
