@@ -15,7 +15,22 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request
-from umcl_bench.spec import METHODS, SIZES, Baseline, Intervals, Recipe, Sampling, Task, ZeroShot, digest, to_dict
+from umcl_bench.spec import (
+    IMAGE_TOWERS,
+    METHODS,
+    SIZES,
+    Baseline,
+    Init,
+    Intervals,
+    Recipe,
+    Sampling,
+    Size,
+    Task,
+    ZeroShot,
+    digest,
+    to_dict,
+    with_image_tower,
+)
 from umcl_bench.training.runtime import world
 
 INTERVALS = Intervals()
@@ -117,15 +132,18 @@ def source_of(request: Request) -> Source:
 
 def make_recipe(request: Request) -> Recipe:
     """All that training needs besides the data. Raises UsageError for what does not exist or fit."""
-    if request.size not in SIZES:
-        raise unknown_name("size", request.size, SIZES)
-    baseline, size = _with_sampling(get_baseline(request.model), request.sampling), SIZES[request.size]
+    baseline = _with_sampling(get_baseline(request.model), request.sampling)
+    size = _size_of(request, baseline)
+    init, towers = _start_of(request, size, baseline)
     try:
         optim = dataclasses.replace(size.optim, batch=request.batch or size.optim.batch)
         recipe = Recipe(
             baseline,
             dataclasses.replace(size, optim=optim),
             seed=request.seed,
+            setting=request.setting,
+            init=init,
+            towers=towers,
             selection=request.selection,
             precision=request.precision,
             compiled=request.compiled,
@@ -138,6 +156,43 @@ def make_recipe(request: Request) -> Recipe:
         return with_micro_batch(recipe, request.micro_batch)
     except ValueError as error:
         raise UsageError(f"--batch and --micro-batch: {error}") from None
+
+
+def _size_of(request: Request, baseline: Baseline) -> Size:
+    """The size that a request names, or the paper's own. Raises UsageError for what there is not."""
+    if request.setting == "paper":
+        if request.size != "tiny" or request.image_tower:
+            raise UsageError(
+                "--setting paper has the paper's own towers and budget; leave --size and --image-tower out"
+            )
+        if baseline.published is None:
+            source = f"its paper ({baseline.paper}) names none" if baseline.paper else "it is of no paper"
+            raise UsageError(
+                f"there is no --setting paper for {baseline.name}: no towers and settings are published, {source}. "
+                "Leave --setting out: in the controlled one all models have the same towers"
+            )
+        return baseline.published
+    if request.size not in SIZES:
+        raise unknown_name("size", request.size, SIZES)
+    size, tower = SIZES[request.size], request.image_tower
+    if not tower:
+        return size
+    if size.name != "base":
+        raise UsageError(f"--image-tower is for --size base; size {size.name} has a tower of its own")
+    if tower not in IMAGE_TOWERS:
+        raise unknown_name("image tower", tower, IMAGE_TOWERS)
+    return with_image_tower(size, tower)
+
+
+def _start_of(request: Request, size: Size, baseline: Baseline) -> tuple[Init, str]:
+    """Where the towers' weights come from, and the digest of their files. Raises UsageError where these are missing."""
+    if request.init == "pretrained" and not size.pretrained:
+        raise UsageError(f"--init pretrained: size {size.name} has no pretrained towers, only random ones; base has")
+    if request.init == "scratch" or not (size.pretrained and baseline.reads_training_rows):
+        return "scratch", ""
+    from umcl_bench.models.pretrained import check_towers
+
+    return "pretrained", check_towers(size, baseline)
 
 
 def with_micro_batch(recipe: Recipe, rows: int) -> Recipe:
@@ -202,6 +257,9 @@ def describe_plan(request: Request, store: Store) -> str:
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
         lines += [f"rows    {listed}", f"train   {optim.steps:,} steps of {optim.batch} rows; {took}"]
         lines.append(f"keep    {rule_in_words(recipe.selection)}")
+        if recipe.size.pretrained:
+            names = filter(None, (recipe.size.image.weights, recipe.size.text.weights))
+            lines.append("towers  " + (" and ".join(names) if recipe.init == "pretrained" else "from random weights"))
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from umcl_bench.data.readers import DEFAULTS, ReadOptions
 from umcl_bench.data.sources import chosen_options
-from umcl_bench.spec import LAST, Precision, Sampling, Selection
+from umcl_bench.spec import LAST, Init, Precision, Sampling, Selection, Setting
 from umcl_bench.training.runtime import DEFAULT as DEFAULT_RUNTIME
 from umcl_bench.training.runtime import Runtime
 
@@ -18,7 +18,7 @@ class Request:
     """What the user asked for. `workers`, `eval_batch` and `runtime` change no figure beyond rounding.
 
     `batch` 0 is the size's own; a `micro_batch` 'auto' is the largest that fits this machine's memory. An empty task
-    is for training alone.
+    is for training alone, an empty `image_tower` and `init` are the size's own.
 
     `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
     that is asked for by name is part of the record's id.
@@ -28,6 +28,9 @@ class Request:
     task: str
     data: str | None = None
     size: str = "tiny"
+    setting: Setting = "controlled"
+    image_tower: str = ""
+    init: Init | Literal[""] = ""
     seed: int = 0
     dials: dict[str, float] = field(default_factory=dict)
     options: ReadOptions = DEFAULTS
@@ -53,6 +56,9 @@ def command(request: Request) -> str:
     words += ["--task", request.task] if request.task else []
     words += ["--data", request.data] if request.data else []
     words += ["--size", request.size] if request.size != "tiny" else []
+    words += ["--setting", request.setting] if request.setting != "controlled" else []
+    words += ["--image-tower", request.image_tower] if request.image_tower else []
+    words += ["--init", request.init] if request.init else []
     words += ["--seed", str(request.seed)] if request.seed else []
     words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
     words += [w for name, value in chosen_options(request.options).items() for w in (f"--{name}", value)]

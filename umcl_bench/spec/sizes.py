@@ -122,5 +122,6 @@ SIZES = {size.name: size for size in (TINY, SMALL, BASE)}
 
 
 def with_image_tower(size: Size, name: str) -> Size:
-    """`base` with another of IMAGE_TOWERS, and a name that says so."""
-    return replace(size, name=f"{size.name}-{name}", image=IMAGE_TOWERS[name])
+    """The size with one of IMAGE_TOWERS, and a name that says so where it is not the size's own."""
+    image = IMAGE_TOWERS[name]
+    return size if size.image == image else replace(size, name=f"{size.name}-{name}", image=image)
