@@ -40,10 +40,14 @@ def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 @app.command()
 def run(
     context: typer.Context,
-    model: Annotated[str, typer.Option(help="A model's name, or several: a,b. See `umcl-bench list models`.")],
+    model: opt.Model,
     task: Annotated[str, typer.Option(help="A task's name, or several: a,b. See `umcl-bench list tasks`.")],
+    loss: opt.Loss = "",
     data: opt.Data = None,
     size: opt.Size = "tiny",
+    setting: opt.Setting = "controlled",
+    image_tower: opt.ImageTower = "",
+    init: opt.Init = "",
     seed: opt.Seed = 0,
     seeds: cli_sweep.Seeds = "",
     dial: opt.Dials = None,
@@ -86,11 +90,8 @@ def run(
     """
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
-    from umcl_bench.sweep import combine, parse_seeds
 
-    launch = cli_sweep.Launch(launcher, ray_address, retries, tuple(slurm_option or ()), output_dir)
-    models, tasks = opt.names(model) or (model,), opt.names(task) or (task,)
-    requests = combine(opt.request_of(context.params), models, tasks, parse_seeds(seed, seeds))
+    launch, requests = cli_sweep.Launch.of(context.params), cli_sweep.requests_of(context.params)
     with opt.stoppable():
         if len(requests) == 1 and launcher == "local":
             _run(requests[0], Store(store), Reporter(quiet=quiet), plan=plan)

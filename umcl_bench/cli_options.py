@@ -46,7 +46,23 @@ SkipUnreadable = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave films out that can't be read; the record counts and lists them."),
 ]
-Size = Annotated[str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute) or small.")]
+Model = Annotated[
+    str,
+    typer.Option(help="A model's name, several (a,b), or all; +field=value changes one. See `umcl-bench list models`."),
+]
+Loss = Annotated[
+    str, typer.Option(help="Another loss for the models, as in umcl: --model clip is clip+loss=umcl then.")
+]
+Size = Annotated[
+    str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute), small, or base (the papers' towers).")
+]
+Setting = Annotated[
+    str, typer.Option(help="controlled: the same towers and budget for all models; paper: the paper's own.")
+]
+ImageTower = Annotated[str, typer.Option(help="With --size base: resnet50 (if none is given), swin-t or vit-b-16.")]
+Init = Annotated[
+    str, typer.Option(help="Where towers start: pretrained (if none is given, as base and most papers do), or scratch.")
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, order and augmentation.")]
 Mix = Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")]
 Balanced = Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")]
@@ -120,10 +136,15 @@ def _numbers(items: Iterable[str], option: str, example: str) -> dict[str, float
 
 def request_of(given: dict[str, Any]) -> Request:
     """What was typed for `run` or `train`, by the options' names, as a request."""
+    from umcl_bench import spec
     from umcl_bench.request import Request
 
+    for option, choices in (("setting", get_args(spec.Setting)), ("init", ("", *get_args(spec.Init)))):
+        if given[option] not in choices:
+            raise unknown_name(option, given[option], filter(None, choices))
     plain = (
-        "model", "task", "data", "size", "seed", "split", "skip_unreadable", "again", "device", "workers", "eval_batch",
+        "model", "task", "data", "size", "setting", "image_tower", "init", "seed", "split", "skip_unreadable", "again",
+        "device", "workers", "eval_batch",
     )  # fmt: skip
     return Request(
         **{"task": "", **{name: given[name] for name in plain if name in given}},
@@ -205,6 +226,28 @@ def names(given: str) -> tuple[str, ...]:
     if given and not found:
         raise UsageError(f"{given!r} holds no name; write names with commas between them")
     return found
+
+
+def model_names(given: str, loss: str, *, only_trained: bool = False) -> tuple[str, ...]:
+    """The models of --model, with another loss where one is given; 'all' is every registered one.
+
+    'all' leaves models out that are not trained where only these make sense. Raises UsageError, with suggestions.
+    """
+    from umcl_bench.registry import get_baseline, list_baselines
+    from umcl_bench.spec import LOSSES
+
+    if loss and loss not in LOSSES and ":" not in loss:
+        raise unknown_name("loss", loss, LOSSES)
+    found: list[str] = []
+    for name in names(given) or (given,):
+        if name == "all":
+            trained = (n for n in list_baselines() if get_baseline(n).weights == "trained")
+            found += trained if only_trained or loss else list_baselines()
+        elif loss and get_baseline(name).weights != "trained":
+            raise UsageError(f"--loss {loss}: {name} is not trained, and a loss would change nothing; leave one out")
+        else:
+            found.append(name)
+    return tuple(f"{name}+loss={loss}" if loss else name for name in dict.fromkeys(found))
 
 
 def check_output(path: Path) -> None:

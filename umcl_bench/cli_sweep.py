@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ SlurmOption = Annotated[list[str] | None, typer.Option(help="An option of sbatch
 OutputDir = Annotated[Path | None, typer.Option(help="With slurm: where the script goes. [./slurm-DIGEST]")]
 
 OWN = (
-    "model", "task", "seed", "seeds", "plan", "store", "launcher",
+    "model", "loss", "task", "seed", "seeds", "plan", "store", "launcher",
     "ray_address", "retries", "slurm_option", "output_dir",
 )  # fmt: skip
 """What a sweep's own options are called: a single run of it has none of them, or others."""
@@ -48,6 +48,12 @@ class Launch:
     retries: int | None = None  # 2
     slurm_options: tuple[str, ...] = ()
     output_dir: Path | None = None
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Launch:
+        """What was typed for `run`, by the options' names."""
+        plain = {name: given[name] for name in ("launcher", "ray_address", "retries", "output_dir")}
+        return cls(**plain, slurm_options=tuple(given["slurm_option"] or ()))
 
     def __post_init__(self) -> None:
         belongs = {
@@ -66,6 +72,14 @@ class Launch:
                 f"--launcher {self.launcher} under torchrun: every process would start the sweep. Start it without "
                 "torchrun, or train on all of its processes with --launcher local"
             )
+
+
+def requests_of(given: dict[str, Any]) -> list[Request]:
+    """What was typed for `run`, by the options' names: every combination of models, tasks and seeds."""
+    from umcl_bench.sweep import combine, parse_seeds
+
+    models, tasks = opt.model_names(given["model"], given["loss"]), opt.names(given["task"]) or (given["task"],)
+    return combine(opt.request_of(given), models, tasks, parse_seeds(given["seed"], given["seeds"]))
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Option(help="A model's name: see `umcl-bench list models`.")],
+    model: opt.Model,
+    loss: opt.Loss = "",
     data: opt.Data = None,
     size: opt.Size = "tiny",
+    setting: opt.Setting = "controlled",
+    image_tower: opt.ImageTower = "",
+    init: opt.Init = "",
     seed: opt.Seed = 0,
     dial: opt.Dials = None,
     unnamed: opt.Unnamed = "",
@@ -49,16 +54,24 @@ def train(
     workers: opt.Workers = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Train a model and keep its checkpoint: `run` with the same options finds it. Or profile the training."""
+    """Train a model and keep its checkpoint: `run` with the same options finds it. Or profile the training.
+
+    Several models are trained one after another.
+    """
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
+    from umcl_bench.registry import get_baseline
 
-    request, reporter = opt.request_of(context.params), Reporter(quiet=quiet)
+    models = opt.model_names(model, loss, only_trained=True)
+    for name in models:
+        get_baseline(name)  # before any work
+    requests = [dataclasses.replace(opt.request_of(context.params), model=name) for name in models]
     with opt.stoppable():
-        if profile:
-            _profile(request, profile_steps, reporter)
-        else:
-            _train(request, Store(store), reporter)
+        for request in requests:
+            if profile:
+                _profile(request, profile_steps, Reporter(quiet=quiet))
+            else:
+                _train(request, Store(store), Reporter(quiet=quiet))
 
 
 def _train(request: Request, store: Store, reporter: Reporter) -> None:

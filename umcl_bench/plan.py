@@ -13,7 +13,7 @@ from umcl_bench.data.sources import Source, open_source, same_dataset, views_of
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
-from umcl_bench.registry import get_baseline, get_task
+from umcl_bench.registry import get_baseline, get_task, is_released
 from umcl_bench.request import Request
 from umcl_bench.spec import (
     IMAGE_TOWERS,
@@ -79,6 +79,10 @@ class Plan:
 
         pick_device(self.device)
         zero_shot.check(self.task, self.corpus)
+        if self.recipe.baseline.weights == "released":
+            from umcl_bench.models.released import check_texts
+
+            check_texts(self.recipe)
         if self.recipe.baseline.reads_training_rows:
             eligible_rows(self.training, self.recipe.baseline)
             check_selection(self.recipe, self.training)
@@ -104,7 +108,7 @@ def checkpoint_name(recipe: Recipe, fingerprint: str) -> str:
     from umcl_bench.training.checkpoint import checkpoint_digest
 
     key = checkpoint_digest(recipe, fingerprint)
-    return f"{recipe.baseline.name}-{recipe.size.name}-s{recipe.seed}-{key}"
+    return f"{_safe(recipe.baseline.name)}-{recipe.size.name}-s{recipe.seed}-{key}"
 
 
 def _with_sampling(baseline: Baseline, sampling: Sampling | None) -> Baseline:
@@ -132,6 +136,8 @@ def source_of(request: Request) -> Source:
 
 def make_recipe(request: Request) -> Recipe:
     """All that training needs besides the data. Raises UsageError for what does not exist or fit."""
+    if is_released(request.model):
+        return _released_recipe(request)
     baseline = _with_sampling(get_baseline(request.model), request.sampling)
     size = _size_of(request, baseline)
     init, towers = _start_of(request, size, baseline)
@@ -156,6 +162,27 @@ def make_recipe(request: Request) -> Recipe:
         return with_micro_batch(recipe, request.micro_batch)
     except ValueError as error:
         raise UsageError(f"--batch and --micro-batch: {error}") from None
+
+
+def _released_recipe(request: Request) -> Recipe:
+    """What stands for a released model. Raises UsageError for options that only training has."""
+    from umcl_bench.models import released
+
+    training = {
+        "--setting": request.setting != "controlled",
+        "--image-tower": bool(request.image_tower),
+        "--init": bool(request.init),
+        "--mix and --balanced": request.sampling is not None,
+        "--batch": bool(request.batch),
+        "--micro-batch": bool(request.micro_batch),
+        "--precision": request.precision != "auto",
+        "--compile": request.compiled,
+        "--select": request.selection.rule != "last",
+    }
+    given = [option for option, is_given in training.items() if is_given]
+    if given:
+        raise UsageError(f"{request.model} is released, and not trained here: leave out {', '.join(given)}")
+    return released.recipe_of(get_baseline(request.model), request.seed)
 
 
 def _size_of(request: Request, baseline: Baseline) -> Size:
