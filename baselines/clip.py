@@ -1,4 +1,8 @@
-"""CLIP (Radford et al. 2021, arXiv 2103.00020): pairwise InfoNCE on reports; sees no label and no label-only row."""
+"""CLIP (Radford et al. 2021, arXiv 2103.00020): pairwise InfoNCE on reports; sees no label and no label-only row.
+
+Section 2.3, figure 3: both directions of the cross-entropy over the batch's similarities, a learned logit scale that is
+clamped at 100. Where CLIP has a causal text transformer, the controlled setting has every model's text tower.
+"""
 
 from umcl_bench.spec import Baseline, Evidence, Objective, Prompt
 
@@ -13,6 +17,6 @@ BASELINE = Baseline(
         Evidence("objective.loss", "paper", "section 2.3: the other texts of the batch are negatives"),
         Evidence("objective.temperature", "paper", "learned, from 0.07, the scale clamped at 100"),
         Evidence("rows", "paper", "image-text pairs alone"),
-        Evidence("text_view", "ours", "the whole report in the controlled setting, as for every model"),
+        Evidence("text_view", "ours", "the whole report in the controlled setting, as for every model that takes one"),
     ),
 )

@@ -82,18 +82,18 @@ def train(request: Request, store: Store, reporter: Reporter) -> Fitted:
 
 def profile_training(request: Request, steps: int, reporter: Reporter) -> str:
     """A table of where a training step's time goes. Nothing is kept."""
-    from umcl_bench.models.dual import build_encoder
     from umcl_bench.training.batches import training_rows
     from umcl_bench.training.device import pick_device
     from umcl_bench.training.loop import Trainer
     from umcl_bench.training.profile import profile
+    from umcl_bench.training.start import start_encoder
 
     if world().size > 1:
         raise UsageError("--profile looks at one process: leave torchrun out")
     recipe, training = _training(request, reporter)
     seen = _see(training, recipe, request, reporter)
     data, device = training_rows(seen.corpus, recipe), pick_device(request.device)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
+    encoder = start_encoder(recipe, data).to(device)
     trainer = Trainer(recipe, seen.corpus, data, encoder, seen.films, device, reporter, request.runtime)
     return profile(trainer, steps, reporter).describe()
 
@@ -104,7 +104,8 @@ def _training(request: Request, reporter: Reporter) -> tuple[Recipe, Corpus]:
 
     recipe, source = make_recipe(request), source_of(request)
     if recipe.baseline.weights != "trained":
-        raise UsageError(f"{recipe.baseline.name} is a control that is not trained; `umcl-bench run` scores it")
+        what = "released" if recipe.baseline.weights == "released" else "a control that is not trained"
+        raise UsageError(f"{recipe.baseline.name} is {what}; `umcl-bench run` scores it")
     training = source.training()
     for note in dict.fromkeys((*source.notes, *training.notes)):
         reporter.say(f"note: {note}")
@@ -127,6 +128,10 @@ class _Run:
         self.plan, self.store, self.reporter = plan, store, reporter
         # 'auto' is this machine's: a record says what it came to, so that its command repeats it elsewhere
         self.request = dataclasses.replace(request, micro_batch=plan.recipe.size.optim.micro_batch)
+        if plan.recipe.baseline.weights == "released":
+            from umcl_bench.models.released import pinned
+
+            self.request = dataclasses.replace(request, model=pinned(request.model, plan.recipe))
         self.device = pick_device(request.device)
         self.timings: dict[str, float] = {}
         self.checkpoint = ""
@@ -184,6 +189,8 @@ class _Run:
 
     def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
         recipe = self.plan.recipe
+        if recipe.baseline.weights == "released":
+            return self._released()
         if not recipe.baseline.reads_training_rows:
             from umcl_bench.models.random import RandomEmbeddings
 
@@ -195,6 +202,15 @@ class _Run:
         self._clock("model", start)
         model.batch, model.reporter = self.request.eval_batch, self.reporter
         return model, facts
+
+    def _released(self) -> tuple[Model, dict[str, Any]]:
+        from umcl_bench.models import released
+
+        start = time.monotonic()
+        model = released.load(self.request.model, self.plan.recipe, self.device)
+        self._clock("model", start)
+        model.batch, model.reporter = self.request.eval_batch, self.reporter
+        return model, {"selection": "none: released weights", "released": self.plan.recipe.baseline.released}
 
     def _clock(self, what: str, start: float) -> None:
         self.timings[what] = round(time.monotonic() - start, 2)

@@ -15,7 +15,6 @@ import torch
 
 from umcl_bench import registry, spec
 from umcl_bench.data.phantom import PhantomSpec, phantom_corpus
-from umcl_bench.models.dual import build_encoder
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import SIZES, TINY, ImageTower, Recipe, TextTower
 from umcl_bench.training.batches import training_rows
@@ -23,6 +22,7 @@ from umcl_bench.training.feed import Feed
 from umcl_bench.training.loop import Trainer
 from umcl_bench.training.memory import needed_bytes
 from umcl_bench.training.runtime import Runtime, World
+from umcl_bench.training.start import empty_encoder
 
 VIT = ImageTower("vit_tiny_patch16_224", 96, (("img_size", 96),))
 BERT = TextTower(layers=12, width=768, heads=12, mlp=3072, max_tokens=128, vocabulary=4000)
@@ -47,7 +47,7 @@ def main(name: str, batch: str, micro_batch: str = "0", steps: str = "2") -> Non
     side, runtime = size.image.size, Runtime(recompute="recompute" in how)
     films = np.random.default_rng(0).integers(0, 256, (len(corpus), side, side), dtype=np.uint8)
     data = training_rows(corpus, recipe)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    encoder = empty_encoder(recipe, data)
     trainer = Trainer(recipe, corpus, data, encoder, films, cpu, Reporter(quiet=True), runtime)
     estimate = needed_bytes(recipe, cpu, runtime)
     trainer.encoder.train()
@@ -61,7 +61,7 @@ def main(name: str, batch: str, micro_batch: str = "0", steps: str = "2") -> Non
         "size": name,
         "batch": rows,
         "micro_batch": int(micro_batch),
-        "tokens_a_text": float(data.reports.lengths.mean()),
+        "tokens_a_text": float(data.texts.reports.lengths.mean()),
         "estimate_gb": round(estimate / 1e9, 3),
         "taken_by_steps_gb": round((_resident()[1] - before) / 1e9, 3),
         "peak_gb": round(_resident()[1] / 1e9, 3),

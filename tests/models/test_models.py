@@ -15,6 +15,7 @@ from umcl_bench.models.prompts import state_names, tokenise_names
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.spec import TINY, Baseline, Prompt, Recipe
 from umcl_bench.training.batches import training_rows
+from umcl_bench.training.start import empty_encoder
 
 CPU = torch.device("cpu")
 TEXTS = ["No pleural effusion.", "Severe edema is seen.", "There is a left upper zone consolidation, unchanged."] * 3
@@ -24,7 +25,7 @@ TEXTS = ["No pleural effusion.", "Severe edema is seen.", "There is a left upper
 def model(phantom: Corpus) -> TrainedModel:
     recipe = Recipe(registry.get_baseline("umcl"), TINY)
     data = training_rows(phantom, recipe)
-    return TrainedModel(recipe, build_encoder(recipe, data.tokenizer.get_vocab_size()), data.tokenizer, CPU)
+    return TrainedModel(recipe, empty_encoder(recipe, data), data.tokenizer, CPU, classes=phantom.classes)
 
 
 def test_embeddings_are_unit_rows_whatever_the_batch(model: TrainedModel, phantom: Corpus) -> None:
@@ -56,10 +57,10 @@ def test_prompt_vectors_stand_where_they_should(phantom: Corpus, position: str) 
     prompt = Prompt(kind="continuous", length=4, position=position)  # type: ignore[arg-type]
     recipe = Recipe(Baseline(name="x", prompt=prompt), TINY)
     data = training_rows(phantom, recipe)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    encoder = empty_encoder(recipe, data)
     ids, lengths = tokenise_names(data.tokenizer, ["edema", "no pleural effusion"], 40, CPU)
     words = encoder.text.embed(ids)
-    embedded, longer = encoder.prompts._insert(words, lengths)
+    embedded, longer = encoder.prompts._insert(words, lengths, torch.zeros(2, dtype=torch.int64))
     vectors = encoder.prompts.context
     assert vectors is not None
     assert (longer == lengths + 4).all()
@@ -81,7 +82,7 @@ def test_learned_prompts_replace_the_templates_and_get_gradient(model: TrainedMo
     assert "continuous, 8 vectors" in pair.how
     assert np.abs(pair.positive - model.embed_texts(["edema"])).max() > 1e-4
     ids, lengths = tokenise_names(model.tokenizer, ["edema"], 40, CPU)
-    model.encoder.encode_names(ids, lengths)[0, 0].backward()  # type: ignore[no-untyped-call]
+    model.encoder.encode_names(ids, lengths, torch.tensor([0]))[0, 0].backward()  # type: ignore[no-untyped-call]
     grad = model.encoder.prompts.context.grad  # type: ignore[union-attr]
     assert grad is not None
     assert (grad.abs().sum(1) > 0).all()
@@ -90,7 +91,7 @@ def test_learned_prompts_replace_the_templates_and_get_gradient(model: TrainedMo
 def test_hand_prompts_are_the_mean_over_templates(phantom: Corpus) -> None:
     recipe = Recipe(registry.get_baseline("clip"), TINY)
     data = training_rows(phantom, recipe)
-    model = TrainedModel(recipe, build_encoder(recipe, data.tokenizer.get_vocab_size()), data.tokenizer, CPU)
+    model = TrainedModel(recipe, empty_encoder(recipe, data), data.tokenizer, CPU, classes=phantom.classes)
     pair = model.embed_findings(["edema", "fracture"], ["{}", "there is {}"], ["no {}"])
     np.testing.assert_allclose(pair.negative, model.embed_texts(["no edema", "no fracture"]), atol=1e-6)
     mean = (model.embed_texts(["edema"]) + model.embed_texts(["there is edema"]))[0] / 2

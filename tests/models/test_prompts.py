@@ -26,10 +26,10 @@ def _one_by_one(encoder: PromptEncoder, embedded: Tensor, lengths: Tensor) -> Te
 @pytest.mark.parametrize("count", [1, 5])
 def test_vectors_are_inserted_and_get_gradient_as_row_by_row(position: Position, count: int) -> None:
     torch.manual_seed(0)
-    encoder = PromptEncoder(Prompt(kind="continuous", length=count, position=position), 3, 40).double()
+    encoder = PromptEncoder(Prompt(kind="continuous", length=count, position=position), 3, 5).double()
     embedded = torch.randn(6, 9, 3, dtype=torch.float64, requires_grad=True)
     lengths = torch.tensor([2, 3, 4, 6, 8, 9])  # the first has no name at all
-    found, longer = encoder._insert(embedded, lengths)
+    found, longer = encoder._insert(embedded, lengths, torch.arange(6))
     expected = _one_by_one(encoder, embedded, lengths)
     assert torch.equal(found, expected)
     assert torch.equal(longer, lengths + count)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.phantom import PhantomSpec, phantom_corpus
-from umcl_bench.models.dual import build_encoder
 from umcl_bench.models.statistics import statistics_kept
 from umcl_bench.progress import Reporter
 from umcl_bench.registry import get_baseline
@@ -24,6 +23,7 @@ from umcl_bench.training.batches import training_rows
 from umcl_bench.training.feed import Feed
 from umcl_bench.training.loop import Trainer
 from umcl_bench.training.runtime import Runtime, world
+from umcl_bench.training.start import empty_encoder
 
 VIT = ImageTower(
     "vit_tiny_patch16_224", 32, options=(("patch_size", 8), ("img_size", 32), ("depth", 2), ("embed_dim", 48))
@@ -65,7 +65,7 @@ def play(case: Case, *, written_out: bool = False) -> dict[str, Tensor]:
     corpus, films = _films(recipe.size.image.size)
     data = training_rows(corpus, recipe)
     with torch.random.fork_rng([]):
-        encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+        encoder = empty_encoder(recipe, data)
         runtime = Runtime(log_steps=1, shard=case.shard, recompute=case.recompute)
         trainer = Trainer(recipe, corpus, data, encoder, films, device, Reporter(quiet=True), runtime)
         for group in trainer.optimiser.param_groups:

@@ -12,7 +12,7 @@ from umcl_bench.training.monitor import LogRow, Monitor
 
 
 def row(step: int, waiting: float = 0.0) -> LogRow:
-    return LogRow(step, 1.0 / step, 1e-3, 14.0, 0.5, 100.0, waiting, 0.25, 1.5, 2.0)
+    return LogRow(step, 1.0 / step, 1e-3, 14.0, 0.5, 100.0, waiting, 0.9, -2.0, 0.25, 1.5, 2.0)
 
 
 def tick(amount: int = 1, note: str = "") -> None:

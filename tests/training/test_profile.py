@@ -9,7 +9,6 @@ import torch
 from tests.conftest import Quick
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.models.dual import build_encoder
 from umcl_bench.models.towers import TextEncoder
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import TINY, ImageTower, Recipe, TextTower
@@ -18,6 +17,7 @@ from umcl_bench.training.batches import training_rows
 from umcl_bench.training.loop import Trainer
 from umcl_bench.training.profile import Profile, profile
 from umcl_bench.training.runtime import Runtime
+from umcl_bench.training.start import empty_encoder
 
 CPU = torch.device("cpu")
 PARTS = {"waiting for data", "augmentation", "image tower, forward", "text tower, forward", "loss and its gradient"}
@@ -38,7 +38,7 @@ def profiled(phantom: Corpus, micro_batch: int = 0, image: ImageTower = TINY.ima
     recipe = Recipe(registry.get_baseline("umcl"), size, precision="float32")
     data = training_rows(phantom, recipe)
     films = np.zeros((len(phantom), image.size, image.size), np.uint8)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    encoder = empty_encoder(recipe, data)
     runtime = Runtime(recompute=recompute)
     trainer = Trainer(recipe, phantom, data, encoder, films, CPU, Reporter(quiet=True), runtime)
     return profile(trainer, 2, Reporter(quiet=True))

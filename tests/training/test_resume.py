@@ -15,6 +15,7 @@ from umcl_bench.errors import BenchError
 from umcl_bench.progress import Reporter
 from umcl_bench.training import loop, state
 from umcl_bench.training.loop import Trained, Trainer, Unfinished, train
+from umcl_bench.training.resume import save
 from umcl_bench.training.runtime import Runtime
 from umcl_bench.training.step import Stepper
 
@@ -77,7 +78,7 @@ class Cut(Trainer):
 
     def _save_due(self, saved: float) -> bool:
         if self.step == 3:
-            self._save()
+            save(self)
             raise Interrupt
         return False
 

@@ -121,7 +121,7 @@ def test_rows_of_all_five_kinds_train_and_are_on_record(mixed: Corpus) -> None:
     kinds = data.kinds[batch.rows]
     np.testing.assert_array_equal(batch.has_film, kinds != "text")
     np.testing.assert_array_equal(batch.has_text, kinds != "image")
-    assert (batch.text_present[~batch.has_text] == 0).all()
+    assert (batch.shown[0].present[~batch.has_text] == 0).all()
     films = np.stack([mixed.pixels.read(i, 64) for i in range(len(mixed))])
     trained = train(recipe, mixed, films, torch.device("cpu"), Reporter(quiet=True))
     assert set(trained.facts["row_kinds"]) >= {"image", "text", "image-text-label", "image-label"}  # type: ignore[call-overload]

@@ -72,9 +72,9 @@ def test_looking_changes_nothing_of_the_training() -> None:
     for rule, every in (("last", 0), ("val-loss", 1)):
         recipe = recipe_of(rule, every)
         data = training_rows(CORPUS, recipe)
-        from umcl_bench.models.dual import build_encoder
+        from umcl_bench.training.start import empty_encoder
 
-        encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+        encoder = empty_encoder(recipe, data)
         evaluate = val_loss(recipe, CORPUS, FILMS, CPU) if every else None
         trainer = Trainer(recipe, CORPUS, data, encoder, FILMS, CPU, Reporter(quiet=True), evaluate=evaluate)
         with torch.random.fork_rng():

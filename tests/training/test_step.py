@@ -10,15 +10,17 @@ from torch import Tensor, nn
 
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.models.dual import DualEncoder, TextBatch, build_encoder
+from umcl_bench.models.dual import PER_ROW, DualEncoder, TextBatch
 from umcl_bench.models.statistics import statistics_kept
 from umcl_bench.models.towers import checkpoint_activations
+from umcl_bench.objectives.targets import Side
 from umcl_bench.spec import TINY, ImageTower, Recipe, TextTower
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.feed import Feed, Parcel
 from umcl_bench.training.memory import held_bytes
 from umcl_bench.training.optim import build_optimiser
 from umcl_bench.training.runtime import World
+from umcl_bench.training.start import empty_encoder
 from umcl_bench.training.step import Stepper, some_texts
 
 CPU = torch.device("cpu")
@@ -54,7 +56,7 @@ def make_case(phantom: Corpus) -> MakeCase:
 
         def stepper(micro_batch: int, dropout: float = 0.0, recompute: bool = False) -> Stepper:
             cut = dataclasses.replace(size, optim=dataclasses.replace(optim, micro_batch=micro_batch))
-            encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).train()
+            encoder = empty_encoder(recipe, data).train()
             for part in encoder.text.modules():
                 if isinstance(part, nn.Dropout):
                     part.p = dropout
@@ -86,8 +88,8 @@ def transcribed(stepper: Stepper, parcel: Parcel) -> tuple[Tensor, dict[str, Ten
     """The definition: each micro-batch through the towers once, with its graph, and the loss of all."""
     count = stepper.count_parts(parcel)
     found = [stepper.forward(stepper.encoder, parcel, stepper.part(parcel, at, count), at) for at in range(count)]
-    whole = {name: torch.cat([part[name] for part in found]) for name in ("image", "text")}
-    loss = stepper.loss({**whole, "scale": stepper.encoder.scale()}, parcel)
+    whole = {name: torch.cat([part[name] for part in found]) for name in PER_ROW if name in found[0]}
+    loss = stepper.loss({**whole, **stepper.encoder.shared()}, parcel)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach(), {name: p.grad for name, p in stepper.encoder.named_parameters() if p.grad is not None}
 
@@ -162,10 +164,14 @@ def _with_films(case: Case, films: int) -> Parcel:
         films=parcel.films[at],
         draws=parcel.draws[at],
         sided=parcel.sided[at],
-        film_side=parcel.film_side._replace(**{k: v[at] for k, v in parcel.film_side._asdict().items()}),
+        film_side=some_side(parcel.film_side, at),
         texts=parcel.texts._replace(place=parcel.texts.place[texts]),
-        text_side=parcel.text_side._replace(**{k: v[texts] for k, v in parcel.text_side._asdict().items()}),
+        text_sides=(some_side(parcel.text_sides[0], texts),),
     )
+
+
+def some_side(side: Side, rows: Tensor) -> Side:
+    return Side(side.pair[rows], side.present[rows], side.absent[rows])
 
 
 @pytest.mark.usefixtures("in_float64")
@@ -253,14 +259,16 @@ def test_activations_made_again_take_less_memory(make_case: MakeCase, micro_batc
 def test_a_part_of_a_batchs_texts() -> None:
     names = torch.tensor([[1, 2], [3, 4], [5, 6]])
     reports = torch.tensor([[7, 8, 9], [10, 11, 12]])
-    texts = TextBatch(names, torch.tensor([1, 2, 2]), reports, torch.tensor([3, 2]), torch.tensor([3, 2, 0, 4, 2]))
+    place = torch.tensor([[3], [2], [0], [4], [2]])
+    texts = TextBatch(names, torch.tensor([1, 2, 2]), torch.arange(3), reports, torch.tensor([3, 2]), place)
     some = some_texts(texts, slice(1, 4))
     shown = [(some.names if p < len(some.names) else some.reports)[p - len(some.names) * (p >= len(some.names))]
-             for p in some.place.tolist()]  # fmt: skip
+             for (p,) in some.place.tolist()]  # fmt: skip
     assert [row.tolist() for row in shown] == [[5, 6], [1, 2], [10, 11, 12]]
     assert (some.name_lengths.tolist(), some.report_lengths.tolist()) == ([1, 2], [2])
+    assert some.name_states.tolist() == [1, 2] or some.name_states.tolist() == [0, 2]
     assert some_texts(texts, slice(0, 5)) is texts
-    assert [len(part) for part in some_texts(texts, slice(2, 2))] == [0, 0, 0, 0, 0]
+    assert [len(part) for part in some_texts(texts, slice(2, 2))[:6]] == [0, 0, 0, 0, 0, 0]
 
 
 def test_a_batch_is_cut_evenly(make_case: MakeCase) -> None:

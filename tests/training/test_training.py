@@ -18,11 +18,12 @@ from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import TINY, Optim, Recipe
-from umcl_bench.training.batches import claims, draw_states, training_rows
+from umcl_bench.training.batches import claims, training_rows
 from umcl_bench.training.checkpoint import FACTS, WEIGHTS, load_checkpoint, save_checkpoint
 from umcl_bench.training.device import pick_device
 from umcl_bench.training.loop import Trained, train
 from umcl_bench.training.optim import learning_rate
+from umcl_bench.training.texts import draw_states
 
 CPU = torch.device("cpu")
 
@@ -86,9 +87,10 @@ def test_a_row_shows_its_report_or_one_of_its_states(phantom: Corpus) -> None:
     assert recipe.baseline.prompt.share == 0.25
     data = training_rows(phantom, recipe)
     batch = next(data.batches(recipe))
-    for row, state, says, denies in zip(batch.rows, batch.states, batch.text_present, batch.text_absent, strict=True):
-        assert state >= 0 or data.has_text[row]
-        if state < 0:
+    (shown,), names = batch.shown, len(data.texts.names.lengths)
+    for row, place, says, denies in zip(batch.rows, shown.parts[:, 0], shown.present, shown.absent, strict=True):
+        if place >= names:
+            assert place - names in data.texts.of_row.items[data.texts.of_row.first[row] :][:1]
             np.testing.assert_array_equal(says, data.present[row])
             assert denies.sum() == 0
         else:
@@ -102,8 +104,9 @@ def test_a_corpus_of_reports_alone_shows_its_reports(phantom: Corpus) -> None:
     recipe = recipe_of("clip", TINY)
     batch = next(training_rows(reports, recipe).batches(recipe))
     assert batch.has_text.all()
-    assert (batch.states == -1).all()
-    assert batch.text_present.shape == (recipe.size.optim.batch, 0)
+    (shown,) = batch.shown
+    assert (shown.parts >= 0).all()  # there are no names
+    assert shown.present.shape == (recipe.size.optim.batch, 0)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
@@ -113,7 +116,7 @@ def test_prompts_are_shown_in_the_share_asked_for(phantom: Corpus, share: float)
     data = training_rows(phantom, recipe)
     stream = data.batches(recipe)
     batches = [next(stream) for _ in range(20)]
-    prompted = np.concatenate([b.states >= 0 for b in batches])
+    prompted = np.concatenate([b.shown[0].parts[:, 0] < len(data.texts.names.lengths) for b in batches])
     with_report = np.concatenate([data.has_text[b.rows] for b in batches])
     assert prompted[~with_report].all()
     assert prompted[with_report].mean() == pytest.approx(share, abs=0.04)
@@ -143,7 +146,7 @@ def test_that_no_finding_is_false_is_no_claim(phantom: Corpus) -> None:
 
 def test_schedule() -> None:
     optim = Optim(learning_rate=1.0, weight_decay=0, batch=1, films_seen=100, warmup_share=0.1)
-    rates = [learning_rate(optim, step) for step in range(1, 101)]
+    rates = [learning_rate(optim, step, 100) for step in range(1, 101)]
     assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
     assert rates[54] == pytest.approx(0.5)
     assert rates[-1] == pytest.approx(0)

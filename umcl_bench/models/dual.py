@@ -13,8 +13,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
+from umcl_bench.errors import UsageError
 from umcl_bench.models.prompts import PromptEncoder, tokenise_names
 from umcl_bench.models.towers import ImageEncoder, TextEncoder, choose_attention
+from umcl_bench.objectives import terms
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 
@@ -43,47 +45,87 @@ class Model(Protocol):
 
 
 class TextBatch(NamedTuple):
-    """The texts of a batch: tokenised reports and names of states, and which of them each text is.
+    """The texts of a batch: tokenised reports and names of findings, and which of them each text is.
 
-    `place` (m,) numbers the names from 0, then the reports; ids are (r, l), lengths (r,).
+    `place` (m, q) numbers the names from 0, then the reports; the embeddings of a text with several are averaged, -1
+    being none. Ids are (r, l), lengths and states (r,). `words` (r, l), where local terms need them, are the numbers of
+    the reports' words, -1 for special tokens.
     """
 
     names: Tensor
     name_lengths: Tensor
+    name_states: Tensor
     reports: Tensor
     report_lengths: Tensor
     place: Tensor
+    words: Tensor | None = None
 
 
 Features = dict[str, Tensor]
-"""What the towers give a loss: "image" (n, d) and "text" (m, d) of unit rows, and "scale", the logit scale."""
+"""What the towers give a loss: "image" (n, d) and "text" (m, d) of unit rows, and where a term needs them "patches"
+(n, p, d) and "words" (m, w, d); beside these, what no row has of its own: "scale", the logit scale, "bias", and the
+parameters of terms, as in "labels.classes"."""
+PER_ROW = ("image", "text", "patches", "words")
 
 
 class DualEncoder(nn.Module):
     """The trained modules. `encode_*` give unit rows (n, d)."""
 
-    def __init__(self, recipe: Recipe, vocabulary: int) -> None:
+    def __init__(self, recipe: Recipe, vocabulary: int, classes: int = 0) -> None:
         super().__init__()
-        size = recipe.size
-        self.image = ImageEncoder(size.image, size.dim)
-        self.text = TextEncoder(size.text, vocabulary, size.dim)
-        self.prompts = PromptEncoder(recipe.baseline.prompt, size.text.width, size.text.max_tokens)
-        self.max_log_scale = math.log(recipe.baseline.objective.max_scale)
-        scale = torch.tensor([-math.log(recipe.baseline.objective.temperature)])  # FSDP2 takes no tensor of 0 axes
-        self.log_scale = nn.Parameter(scale, requires_grad=recipe.baseline.objective.learn_temperature)
+        size, objective, heads = recipe.size, recipe.baseline.objective, recipe.baseline.heads
+        self.local = objective.local
+        self.image = ImageEncoder(size.image, size.dim, heads, local=self.local)
+        if recipe.baseline.has_text_tower:
+            self.text = TextEncoder(size.text, vocabulary, size.dim, heads, local=self.local)
+            self.prompts = PromptEncoder(recipe.baseline.prompt, size.text.width, classes)
+        self.max_log_scale = math.log(objective.max_scale)
+        scale = torch.tensor([-math.log(objective.temperature)])  # FSDP2 takes no tensor of 0 axes
+        self.log_scale = nn.Parameter(scale, requires_grad=objective.learn_temperature)
+        self.bias = nn.Parameter(torch.tensor([objective.bias])) if objective.loss == "sigmoid" else None
+        self.terms = nn.ModuleDict()
+        for term in objective.terms:
+            values = terms.parameters(term, size.dim, classes)
+            if values:
+                self.terms[term.kind] = nn.ParameterDict(values)
 
     def forward(self, films: Tensor, texts: TextBatch) -> Features:
         """All that a loss needs of films (n, s, s) and texts, in one pass: each text through the tower once."""
-        return {"image": self.encode_image(films), "text": self.encode_mixed(texts), "scale": self.scale()}
+        return {**self.image_features(films), **self.text_features(texts), **self.shared()}
 
-    def encode_mixed(self, texts: TextBatch) -> Tensor:
-        """Reports, and states in their prompts, in the order of `texts.place` -> (m, d)."""
-        names, lengths = self.prompts.embed(self.text, texts.names, texts.name_lengths)
+    def image_features(self, films: Tensor) -> Features:
+        """Those of films (n, s, s)."""
+        if not self.local:
+            return {"image": self.encode_image(films)}
+        whole, patches = self.image.patches(films)
+        return {"image": normalize(whole.float(), dim=-1), "patches": patches.float()}
+
+    def text_features(self, texts: TextBatch) -> Features:
+        """Those of reports, and of findings in their prompts, in the order of `texts.place` (m, d)."""
+        if not hasattr(self, "text"):
+            return {}
+        names, lengths = self.prompts.embed(self.text, texts.names, texts.name_lengths, texts.name_states)
         reports = self.text.embed(texts.reports)
         longest = max(names.shape[1], reports.shape[1])
-        both = [pad(rows, (0, 0, 0, longest - rows.shape[1])) for rows in (names, reports)]
-        features = self.text(torch.cat(both), torch.cat([lengths, texts.report_lengths]))
-        return normalize(features.float(), dim=-1)[texts.place]
+        both = torch.cat([pad(rows, (0, 0, 0, longest - rows.shape[1])) for rows in (names, reports)])
+        lengths = torch.cat([lengths, texts.report_lengths])
+        if texts.words is None:
+            return {"text": _gather(normalize(self.text(both, lengths).float(), dim=-1), texts.place)}
+        numbers = pad(texts.words, (0, longest - texts.words.shape[1], len(names), 0), value=-1)
+        features, words = self.text.words(both, lengths, numbers)
+        return {
+            "text": _gather(normalize(features.float(), dim=-1), texts.place),
+            "words": words.float()[texts.place[:, 0]],
+        }
+
+    def shared(self) -> Features:
+        """What no row has of its own: copies, as sharded parameters are gone after the forward pass."""
+        found = {"scale": self.scale()}
+        if self.bias is not None:
+            found["bias"] = self.bias.clone()
+        for kind, values in self.terms.items():
+            found |= {f"{kind}.{name}": value.clone() for name, value in values.items()}  # type: ignore[operator]
+        return found
 
     def encode_image(self, films: Tensor) -> Tensor:
         """Films (n, s, s) -> (n, d)."""
@@ -93,9 +135,9 @@ class DualEncoder(nn.Module):
         """Token ids (n, l) and lengths (n,) -> (n, d)."""
         return normalize(self.text(self.text.embed(ids), lengths).float(), dim=-1)
 
-    def encode_names(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Tokenised names of states -> (n, d), with the learned prompt around them where the model has one."""
-        return normalize(self.prompts(self.text, ids, lengths).float(), dim=-1)
+    def encode_names(self, ids: Tensor, lengths: Tensor, states: Tensor) -> Tensor:
+        """Tokenised names of states (n,) -> (n, d), with the learned prompt around them where the model has one."""
+        return normalize(self.prompts(self.text, ids, lengths, states).float(), dim=-1)
 
     def scale(self) -> Tensor:
         """The logit scale 1 / temperature."""
@@ -107,11 +149,22 @@ class DualEncoder(nn.Module):
         self.log_scale.clamp_(max=self.max_log_scale)
 
 
-def build_encoder(recipe: Recipe, vocabulary: int) -> DualEncoder:
-    """A dual encoder with weights from the recipe's seed; the global generator is left as it was."""
+def _gather(features: Tensor, place: Tensor) -> Tensor:
+    """Unit rows (u, d) at `place` (m, q) -> unit rows (m, d): the mean over those that there are."""
+    if place.shape[1] == 1:
+        return features[place[:, 0]]
+    there = (place >= 0).to(features.dtype)[:, :, None]
+    return normalize((features[place.clamp(min=0)] * there).sum(1), dim=-1)
+
+
+def build_encoder(recipe: Recipe, vocabulary: int, classes: int = 0) -> DualEncoder:
+    """A dual encoder with weights from the recipe's seed; the global generator is left as it was.
+
+    `vocabulary` is the number of word pieces, `classes` that of the findings that the training data label.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        return DualEncoder(recipe, vocabulary)
+        return DualEncoder(recipe, vocabulary, classes)
 
 
 class TrainedModel:
@@ -125,8 +178,10 @@ class TrainedModel:
         device: torch.device,
         batch: int = 64,
         reporter: Reporter | None = None,
+        classes: tuple[str, ...] = (),
     ) -> None:
         self.recipe = recipe
+        self.classes = classes
         self.encoder = encoder.eval().to(device)
         choose_attention(self.encoder, device, torch.float32)
         self.tokenizer = tokenizer
@@ -146,7 +201,9 @@ class TrainedModel:
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
-        """Texts -> (n, d)."""
+        """Texts -> (n, d). Raises UsageError for a model that has no text tower."""
+        if not self.recipe.baseline.has_text_tower:
+            raise UsageError(f"{self.recipe.baseline.name} has no text tower: texts have no embedding")
         parts = []
         for at in range(0, len(texts), self.batch):
             ids, lengths = self._tokens(list(texts[at : at + self.batch]))
@@ -155,13 +212,35 @@ class TrainedModel:
 
     @torch.inference_mode()
     def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
-        """The model's own continuous prompts, or the mean embedding over the templates."""
+        """The model's own continuous prompts or vectors of findings, or the mean embedding over the templates.
+
+        Raises UsageError for a finding that such a model has nothing for.
+        """
         prompt = self.recipe.baseline.prompt
+        if not self.recipe.baseline.has_text_tower:
+            vectors = self._vectors(findings)
+            return PromptPair(vectors, -vectors, "the model's own: a learned vector for each finding, and its opposite")
         if prompt.kind == "continuous":
-            how = f"the model's own: continuous, {prompt.length} vectors"
-            return PromptPair(self._names(findings, "{}"), self._names(findings, "no {}"), how)
+            how = f"the model's own: continuous, {prompt.length} vectors" + (
+                " of each finding" if prompt.context == "class-specific" else ""
+            )
+            return PromptPair(self._names(findings, absent=False), self._names(findings, absent=True), how)
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
         return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+
+    def _places(self, findings: Sequence[str]) -> list[int]:
+        """The findings' numbers among those of the training labels."""
+        for name in findings:
+            if name not in self.classes:
+                raise UsageError(
+                    f"{self.recipe.baseline.name} has learned nothing of {name}; it knows {', '.join(self.classes)}. "
+                    "Choose a task of these findings, or a model that reads names"
+                )
+        return [self.classes.index(name) for name in findings]
+
+    def _vectors(self, findings: Sequence[str]) -> Matrix:
+        known = self.encoder.shared()["labels.classes"][self._places(findings)]
+        return normalize(known.float(), dim=-1).cpu().numpy()
 
     def _encode_films(self, films: NDArray[np.uint8]) -> Matrix:
         batch = torch.from_numpy(np.ascontiguousarray(films)).to(self.device)
@@ -170,9 +249,13 @@ class TrainedModel:
     def _tokens(self, texts: list[str], room: int = 0) -> tuple[Tensor, Tensor]:
         return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens - room, self.device)
 
-    def _names(self, findings: Sequence[str], template: str) -> Matrix:
-        ids, lengths = self._tokens([template.format(name) for name in findings], self.recipe.baseline.prompt.length)
-        return self.encoder.encode_names(ids, lengths).cpu().numpy()
+    def _names(self, findings: Sequence[str], *, absent: bool) -> Matrix:
+        prompt, count = self.recipe.baseline.prompt, len(self.classes)
+        places = self._places(findings) if prompt.context == "class-specific" else [0] * len(findings)
+        texts = [f"no {name}" if absent else name for name in findings]
+        ids, lengths = self._tokens(texts, prompt.length)
+        states = torch.tensor(places, device=self.device) + (count if absent else 0)
+        return self.encoder.encode_names(ids, lengths, states).cpu().numpy()
 
     def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:
         each = [self.embed_texts([template.format(name) for name in findings]) for template in templates]

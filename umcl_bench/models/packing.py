@@ -32,17 +32,32 @@ class Group(NamedTuple):
 class Packing(NamedTuple):
     """How texts (n, l) stand in one sequence of `total` tokens, the last of which belong to no text."""
 
-    tokens: Tensor  # (total,): places in the flattened (n * l)
+    tokens: Tensor  # (total,): places in the flattened (n * l); some twice, as padding
     positions: Tensor  # (1, total): places in their text
     groups: tuple[Group, ...]
     sizes: list[int]  # tokens of each group, then the rest
     back: Tensor  # (n,): the place of each text among the groups' texts
+
+    @property
+    def real(self) -> Tensor:
+        """Which tokens (total,) are no padding."""
+        parts = [(group.weight > 0).flatten() for group in self.groups]
+        return torch.cat([*parts, parts[0].new_zeros(self.sizes[-1])])
 
     def pool(self, hidden: Tensor) -> Tensor:
         """Hidden states (total, w) -> the mean over each text's tokens (n, w)."""
         parts = torch.split(hidden, self.sizes)[: len(self.groups)]
         means = [(part.view(*g.shape, -1) * g.weight).sum(1) for part, g in zip(parts, self.groups, strict=True)]
         return torch.cat(means)[self.back]
+
+    def highest(self, hidden: Tensor) -> Tensor:
+        """Hidden states (total, w) -> the maximum over each text's tokens (n, w)."""
+        parts = torch.split(hidden, self.sizes)[: len(self.groups)]
+        tops = [
+            part.view(*g.shape, -1).masked_fill(g.weight == 0, -torch.inf).amax(1)
+            for part, g in zip(parts, self.groups, strict=True)
+        ]
+        return torch.cat(tops)[self.back]
 
 
 def pack(lengths: Tensor, longest: int, dtype: torch.dtype) -> Packing:

@@ -2,7 +2,7 @@
 
 A *state* is a finding that is present (its index) or absent (its index + the number of findings). The continuous
 prompt of a state is [CLS] v_1 .. v_M name [SEP] (CoOp: Zhou et al. 2022, unified context), where the name of an absent
-finding is "no <name>"; the vectors are shared by all states.
+finding is "no <name>"; the vectors are shared by all states, or each finding has its own (class-specific context).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from umcl_bench.data.tokens import encode
+from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.models.towers import TextEncoder
 from umcl_bench.spec import Prompt
 
@@ -21,27 +22,55 @@ def state_names(findings: tuple[str, ...]) -> list[str]:
     return [*findings, *(f"no {name}" for name in findings)]
 
 
-class PromptEncoder(nn.Module):
-    """Texts of findings -> projected features (n, d), through the text tower that it is given."""
+def finding_sentences(finding: str, *, absent: bool) -> tuple[str, ...]:
+    """Sentences that a radiologist might write of a finding (ours; CXR-CLIP has such prompts of its own)."""
+    if finding == NO_FINDING and not absent:
+        return ("No acute cardiopulmonary abnormality.", "Normal chest.", "The lungs are clear.")
+    name = finding.lower()
+    if absent:
+        return (f"No {name}.", f"There is no {name}.", f"No evidence of {name}.", f"No {name} is seen.")
+    return (f"There is {name}.", f"{finding} is present.", f"Findings of {name}.", f"{finding} is seen.")
 
-    def __init__(self, prompt: Prompt, width: int, max_tokens: int) -> None:
+
+class PromptEncoder(nn.Module):
+    """Texts of findings -> projected features (n, d), through the text tower that it is given.
+
+    Class-specific vectors are a table for each of `findings` findings, which its negation shares.
+    """
+
+    def __init__(self, prompt: Prompt, width: int, findings: int) -> None:
         super().__init__()
         self.prompt = prompt
-        self.max_tokens = max_tokens
-        # one table for each use: M vectors, drawn like word embeddings (std 0.02, as in CoOp)
-        self.context = nn.Parameter(torch.randn(prompt.length, width) * 0.02) if prompt.length else None
+        self.findings = findings
+        tables = findings if prompt.context == "class-specific" else 1
+        # drawn like word embeddings (std 0.02, as in CoOp)
+        draws = torch.randn(tables * prompt.length, width) * 0.02
+        self.context = nn.Parameter(draws) if prompt.length else None
+        self.inserted = True
 
-    def forward(self, text: TextEncoder, ids: Tensor, lengths: Tensor) -> Tensor:
-        """`ids` (n, l) and `lengths` (n,) are the tokenised names with [CLS] and [SEP]."""
-        out: Tensor = text(*self.embed(text, ids, lengths))
+    def forward(self, text: TextEncoder, ids: Tensor, lengths: Tensor, states: Tensor) -> Tensor:
+        """`ids` (n, l) and `lengths` (n,) are the tokenised names with [CLS] and [SEP], `states` (n,) their states."""
+        out: Tensor = text(*self.embed(text, ids, lengths, states))
         return out
 
-    def embed(self, text: TextEncoder, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def embed(self, text: TextEncoder, ids: Tensor, lengths: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         """The text tower's input (n, l + M, w) for the same, and its lengths (n,)."""
         embedded = text.embed(ids)
-        return (embedded, lengths) if self.context is None else self._insert(embedded, lengths)
+        if self.context is None:
+            return embedded, lengths
+        if not self.inserted:  # the first stage of two: the bare names, and a gradient of zero
+            return embedded + 0 * self.context.sum(), lengths
+        return self._insert(embedded, lengths, states)
 
-    def _insert(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def start_from(self, text: TextEncoder, ids: Tensor) -> None:
+        """Sets the vectors to the word embeddings of a phrase's tokens (p,), over and over where they are fewer."""
+        assert self.context is not None
+        words = text.embed(ids[None])[0]
+        places = torch.arange(len(self.context), device=ids.device) % self.prompt.length % len(words)
+        self.context.copy_(words[places])
+
+    def _insert(self, embedded: Tensor, lengths: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         assert self.context is not None
         count = self.prompt.length
         before = {"front": count, "end": 0, "middle": count // 2}[self.prompt.position]
@@ -50,8 +79,15 @@ class PromptEncoder(nn.Module):
         first = words.new_ones(len(embedded), before)
         last = (2 * lengths[:, None] - 3).expand(-1, count - before)
         order = torch.cat([words, first, last], dim=1).argsort(dim=1, stable=True)
-        rows = torch.cat([embedded, self.context.expand(len(embedded), -1, -1)], dim=1)
+        rows = torch.cat([embedded, self._context(states)], dim=1)
         return rows.gather(1, order[:, :, None].expand_as(rows)), lengths + count
+
+    def _context(self, states: Tensor) -> Tensor:
+        assert self.context is not None
+        if self.prompt.context == "unified":
+            return self.context.expand(len(states), -1, -1)
+        tables = self.context.view(self.findings, self.prompt.length, -1)
+        return tables[states % self.findings]
 
 
 def tokenise_names(

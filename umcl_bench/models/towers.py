@@ -2,44 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from umcl_bench.data.tokens import PAD
-from umcl_bench.errors import BenchError
+from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models.packing import GROUPED, grouped_attention, pack
-from umcl_bench.spec import ImageTower, TextTower
+from umcl_bench.spec import Heads, ImageTower, TextTower
+
+HEADS = Heads()
 
 
 class ImageEncoder(nn.Module):
-    """Grey films (n, s, s) of uint8 or of 0 to 255 floats -> projected features (n, d), not yet normalised."""
+    """Grey films (n, s, s) of uint8 or of 0 to 255 floats -> projected features (n, d), not yet normalised.
 
-    def __init__(self, tower: ImageTower, dim: int) -> None:
+    With `local`, `patches` gives the projected features of patches too: of the last feature map but one (a stride of
+    16 at the papers' towers), as in GLoRIA.
+    """
+
+    def __init__(self, tower: ImageTower, dim: int, heads: Heads = HEADS, *, local: bool = False) -> None:
         super().__init__()
         import timm
 
         self.tower = tower
+        self.dim = dim
         options: dict[str, Any] = dict(tower.options)
         self.trunk: nn.Module = timm.create_model(tower.name, pretrained=False, in_chans=1, num_classes=0, **options)
-        self.projection = nn.Linear(int(self.trunk.num_features), dim, bias=False)
+        self.projection = _projection(int(self.trunk.num_features), dim, heads)
+        self.local = nn.Linear(self.trunk.feature_info[-2]["num_chs"], dim, bias=False) if local else None
 
     def forward(self, films: Tensor) -> Tensor:
         """See the class."""
-        if not len(films) and not torch.distributed.is_initialized():
-            # a batch norm would average nothing; one over several processes averages the others' films
-            return self.projection.weight.new_zeros(0, self.projection.out_features)
-        pixels = (films.unsqueeze(1).float() / 255 - self.tower.mean) / self.tower.std
-        features = self.trunk(pixels.contiguous(memory_format=torch.channels_last))
-        out: Tensor = self.projection(features)
+        if self._none(films):
+            return self.trunk_weight().new_zeros(0, self.dim)
+        out: Tensor = self.projection(self.trunk(self._pixels(films)))
         return out
+
+    def patches(self, films: Tensor) -> tuple[Tensor, Tensor]:
+        """Projected features (n, d), and those of patches (n, p, d)."""
+        assert self.local is not None
+        if self._none(films):
+            return self.trunk_weight().new_zeros(0, self.dim), self.trunk_weight().new_zeros(0, 1, self.dim)
+        last, (middle,) = self.trunk.forward_intermediates(self._pixels(films), indices=[-2], output_fmt="NCHW")  # type: ignore[operator]
+        out = self.projection(self.trunk.forward_head(last))  # type: ignore[operator]
+        return out, self.local(middle.flatten(2).transpose(1, 2))
+
+    def trunk_weight(self) -> Tensor:
+        """Any parameter: its device and type are the tower's."""
+        return next(self.projection.parameters())
+
+    def _none(self, films: Tensor) -> bool:
+        """A batch norm would average nothing; one over several processes averages the others' films."""
+        return not len(films) and not torch.distributed.is_initialized()
+
+    def _pixels(self, films: Tensor) -> Tensor:
+        pixels = (films.unsqueeze(1).float() / 255 - self.tower.mean) / self.tower.std
+        return pixels.contiguous(memory_format=torch.channels_last)
 
 
 class TextEncoder(nn.Module):
-    """Token embeddings (n, l, w) -> projected features (n, d): the mean over the tokens that are no padding."""
+    """Token embeddings (n, l, w) -> projected features (n, d), pooled over the tokens that are no padding.
 
-    def __init__(self, tower: TextTower, vocabulary: int, dim: int) -> None:
+    With `local`, `words` gives the projected features of words too: each the sum of its pieces, as in GLoRIA.
+    """
+
+    def __init__(
+        self, tower: TextTower, vocabulary: int, dim: int, heads: Heads = HEADS, *, local: bool = False
+    ) -> None:
         super().__init__()
         from transformers import AttentionInterface, BertConfig, BertModel
 
@@ -57,8 +89,13 @@ class TextEncoder(nn.Module):
         )
         AttentionInterface.register(GROUPED, grouped_attention)
         config._attn_implementation = GROUPED
+        self.heads = heads
+        self.layers = {layer % (tower.layers + 1) for layer in heads.text_layers}
+        if any(not -tower.layers - 1 <= layer <= tower.layers for layer in heads.text_layers):
+            raise UsageError(f"text_layers {heads.text_layers}: the text tower has layers 0 to {tower.layers}")
         self.trunk = BertModel(config, add_pooling_layer=False)
-        self.projection = nn.Linear(tower.width, dim, bias=False)
+        self.projection = _projection(tower.width, dim, heads)
+        self.local = nn.Linear(tower.width, dim, bias=False) if local else None
 
     def embed(self, ids: Tensor) -> Tensor:
         """The word embeddings (n, l, w) of token ids (n, l), without positions."""
@@ -70,32 +107,79 @@ class TextEncoder(nn.Module):
 
         A text's features do not depend on the other texts, beyond rounding.
         """
-        if not len(embedded):
-            pooled = embedded.sum(1)
-        elif self.trunk.config._attn_implementation == GROUPED:
-            pooled = self._pool_packed(embedded, lengths)
-        else:
-            pooled = self._pool_padded(embedded, lengths)
-        out: Tensor = self.projection(pooled)
+        out: Tensor = self.projection(self._encode(embedded, lengths, None)[0])
         return out
 
-    def _pool_packed(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+    def words(self, embedded: Tensor, lengths: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Projected features (n, d), and those of words (n, l, d).
+
+        `numbers` (n, l) says which word a token belongs to, -1 for none; a word that there is not is all zero.
+        """
+        assert self.local is not None
+        pooled, words = self._encode(embedded, lengths, numbers)
+        assert words is not None
+        return self.projection(pooled), self.local(words)
+
+    def _encode(self, embedded: Tensor, lengths: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Pooled features (n, w), and the sums of words' tokens (n, l, w) where `numbers` are given."""
+        if not len(embedded):
+            return embedded.sum(1), None if numbers is None else embedded
+        if self.trunk.config._attn_implementation != GROUPED:
+            return self._padded(embedded, lengths, numbers)
         device = embedded.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else embedded.dtype
         packing = pack(lengths, embedded.shape[1], dtype)
         tokens = embedded.flatten(0, 1).index_select(0, packing.tokens)
         # under autocast the first norm gives float32, and all sums and norms after it would stay at that cost
         hidden = self.trunk.embeddings(inputs_embeds=tokens[None], position_ids=packing.positions).to(dtype)
+        states = [hidden]
         for layer in self.trunk.encoder.layer:
             hidden = layer(hidden, packing=packing)
-        return packing.pool(hidden[0])
+            states.append(hidden)
+        chosen = self._average(states)[0]
+        pooled = packing.highest(chosen) if self.heads.text_pooling == "max" else packing.pool(chosen)
+        if numbers is None:
+            return pooled, None
+        used = packing.real
+        place = packing.tokens[used]
+        return pooled, _sum_words(chosen[used], place // embedded.shape[1], numbers.flatten()[place], numbers.shape)
 
-    def _pool_padded(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+    def _padded(self, embedded: Tensor, lengths: Tensor, numbers: Tensor | None) -> tuple[Tensor, Tensor | None]:
         mask = torch.arange(embedded.shape[1], device=embedded.device)[None] < lengths[:, None]
-        hidden = self.trunk(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        found = self.trunk(
+            inputs_embeds=embedded, attention_mask=mask, output_hidden_states=self.layers != self._last()
+        )
+        hidden = found.last_hidden_state if self.layers == self._last() else self._average(found.hidden_states)
         weight = mask.to(hidden.dtype)[:, :, None]
-        pooled: Tensor = (hidden * weight).sum(1) / weight.sum(1)
-        return pooled
+        if self.heads.text_pooling == "max":
+            pooled = hidden.masked_fill(~mask[:, :, None], -torch.inf).amax(1)
+        else:
+            pooled = (hidden * weight).sum(1) / weight.sum(1)
+        if numbers is None:
+            return pooled, None
+        rows = torch.arange(len(hidden), device=hidden.device)[:, None].expand(numbers.shape)
+        return pooled, _sum_words(hidden.flatten(0, 1), rows.flatten(), numbers.flatten(), numbers.shape)
+
+    def _last(self) -> set[int]:
+        return {len(self.trunk.encoder.layer)}
+
+    def _average(self, states: Sequence[Tensor]) -> Tensor:
+        chosen = [states[layer] for layer in sorted(self.layers)]
+        return chosen[0] if len(chosen) == 1 else torch.stack(chosen).mean(0)
+
+
+def _projection(width: int, dim: int, heads: Heads) -> nn.Module:
+    if heads.projection == "linear":
+        return nn.Linear(width, dim, bias=False)
+    return nn.Sequential(nn.Linear(width, dim), nn.ReLU(), nn.Linear(dim, dim))
+
+
+def _sum_words(hidden: Tensor, rows: Tensor, numbers: Tensor, shape: torch.Size) -> Tensor:
+    """Hidden states (t, w) of tokens, which text (t,) and which of its words (t,) each is of -> sums (n, l, w)."""
+    kept = numbers >= 0
+    out = hidden.new_zeros(shape[0] * shape[1], hidden.shape[1])
+    out = out.index_add(0, (rows * shape[1] + numbers)[kept], hidden[kept])
+    return out.view(*shape, -1)
 
 
 def choose_attention(module: nn.Module, device: torch.device, precision: torch.dtype) -> None:

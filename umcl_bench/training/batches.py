@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,101 +13,85 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
-from umcl_bench.data.laterality import names_side
-from umcl_bench.data.tokens import Tokens, encode, train_tokenizer
+from umcl_bench.data.tokens import train_tokenizer
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
 from umcl_bench.models.prompts import state_names
-from umcl_bench.spec import Baseline, Prompt, Recipe
+from umcl_bench.spec import Baseline, Recipe
 from umcl_bench.training.sampler import draw_batches
+from umcl_bench.training.texts import Claims, Shown, Texts, collect
 
-Claims = NDArray[np.float32]
 ORDER, STATES, FILMS, MODULES = 2, 3, 4, 5
 """What a generator draws: with the seed (and the step) they are its own seed, so none of its state need be kept."""
 
 
 class Batch(NamedTuple):
-    """Numbers of eligible rows (b,), which of them have a film and a text, and which text that is.
+    """Numbers of eligible rows (b,), which of them have a film and a text, and what that is, once for each view.
 
-    A state is the prompt of a finding, -1 the row's own report. A row without a film gives a text alone, a row without
-    a text a film alone: they are no pair, and count by what they claim and as negatives.
+    A row without a film gives a text alone, a row without a text a film alone: they are no pair, and count by what they
+    claim and as negatives.
     """
 
     rows: Rows
     has_film: NDArray[np.bool_]
     has_text: NDArray[np.bool_]
-    states: NDArray[np.int64]
-    text_present: Claims
-    text_absent: Claims
+    shown: tuple[Shown, ...]
 
     def ordered(self, order: Rows) -> Batch:
         """The same rows in another order."""
-        return Batch(
-            self.rows[order],
-            self.has_film[order],
-            self.has_text[order],
-            self.states[order],
-            self.text_present[order],
-            self.text_absent[order],
-        )
+        shown = tuple(view.take(order) for view in self.shown)
+        return Batch(self.rows[order], self.has_film[order], self.has_text[order], shown)
+
+
+class Meanings(NamedTuple):
+    """What reports say, as unit rows (n, q) (zeros where there is no report), and the similarities that `triage` asks.
+
+    `same_above` and `other_below` are those quantiles of the cosines of pairs of the training reports.
+    """
+
+    vectors: Claims
+    same_above: float
+    other_below: float
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The eligible rows (n,) of a corpus, their kinds, claims (n, k) and reports as tokens.
+    """The eligible rows (n,) of a corpus, their kinds, claims (n, k) of `classes`, and the texts that they can show.
 
-    `sided` are the rows whose report names a side, so that their film may not be flipped under it.
+    `present` and `absent` are what labels say; matches are made by `matched`, the findings (k,) that the objective
+    leaves in.
     """
 
     rows: Rows
     kinds: NDArray[np.object_]
     has_film: NDArray[np.bool_]
     has_text: NDArray[np.bool_]
-    sided: NDArray[np.bool_]
+    classes: tuple[str, ...]
     present: Claims
     absent: Claims
-    reports: Tokens
-    names: Tokens
+    matched: NDArray[np.bool_]
+    texts: Texts
     tokenizer: Tokenizer
+    meanings: Meanings | None = None
 
     def batches(self, recipe: Recipe, start: int = 0) -> Iterator[Batch]:
         """The batches of `recipe.size.optim.batch` rows from step `start` + 1 on.
 
         The order of rows comes from one generator, which is run from its beginning (a draw costs microseconds); what
-        the rows show at a step comes from a generator of that step. So a training that goes on sees the same.
+        the rows show at a step comes from a generator of that step and view. So a training that goes on sees the same.
         """
         optim, baseline, seed = recipe.size.optim, recipe.baseline, recipe.seed
         order = np.random.default_rng([seed, ORDER])
         drawn = draw_batches(self.kinds, self.present, baseline.sampling, optim.batch, optim.steps, order)
         for step, chosen in enumerate(itertools.islice(drawn, start, None), start=start + 1):
-            yield self._batch(chosen, baseline.prompt, np.random.default_rng([seed, STATES, step]))
+            generators = [np.random.default_rng([seed, STATES, step, view]) for view in range(baseline.views)]
+            yield self._batch(chosen, baseline, generators)
 
-    def _batch(self, chosen: Rows, prompt: Prompt, rng: Generator) -> Batch:
-        k = self.present.shape[1]
-        present, absent, reported = self.present[chosen], self.absent[chosen], self.has_text[chosen]
-        drawn = draw_states(present, absent, prompt.negative_share, rng)
-        labelled = present.any(1) | absent.any(1)
-        prompted = labelled & (~reported | (rng.random(len(chosen)) < prompt.share))
-        states = np.where(prompted, drawn, -1)
-        one_hot = (states[:, None] == np.arange(2 * k)).astype(np.float32)
-        reports = present * (reported & ~prompted)[:, None]
-        texts = (reports + one_hot[:, :k], one_hot[:, k:])
-        return Batch(chosen, self.has_film[chosen], reported | prompted, states, *texts)
-
-
-def draw_states(present: Claims, absent: Claims, negative_share: float, rng: Generator) -> NDArray[np.int64]:
-    """One state (n,) for each row of claims (n, k).
-
-    It is uniform over the row's present findings or, for `negative_share` of the rows, over its absent ones; where a
-    row has only one sort, it is of that sort. A row with no claim gets an arbitrary state.
-    """
-    denied = rng.random(len(present)) < negative_share
-    denied = np.where(absent.any(1) & present.any(1), denied, absent.any(1))
-    pool = np.concatenate([present * ~denied[:, None], absent * denied[:, None]], axis=1)
-    if not pool.shape[1]:  # a corpus of reports alone
-        return np.zeros(len(pool), dtype=np.int64)
-    states: NDArray[np.int64] = np.argmax(pool * (rng.random(pool.shape) + 1e-9), axis=1)
-    return states
+    def _batch(self, chosen: Rows, baseline: Baseline, generators: Sequence[Generator]) -> Batch:
+        present, absent = self.present[chosen], self.absent[chosen]
+        has_text = (self.has_text[chosen] | present.any(1) | absent.any(1)) & baseline.has_text_tower
+        shown = tuple(self.texts.draw(chosen, present, absent, baseline, rng) for rng in generators)
+        return Batch(chosen, self.has_film[chosen], has_text, shown)
 
 
 def eligible_rows(corpus: Corpus, baseline: Baseline, split: str = "train") -> Rows:
@@ -146,24 +130,49 @@ def training_rows(
     train = corpus.rows("train")
     rows = eligible_rows(corpus, baseline, split)
     present, absent = claims(corpus, rows)
-    texts = [corpus.reports[row] or "" for row in rows]
+    told = [corpus.reports[row] or "" for row in rows]
     names = [name.lower() for name in state_names(corpus.classes)]
-    size = recipe.size.text
     # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
     reports = [corpus.reports[row] or "" for row in train]
-    tokenizer = tokenizer or train_tokenizer([*reports, *names, *names], size.vocabulary)
+    tokenizer = tokenizer or train_tokenizer([*reports, *names, *names], recipe.size.text.vocabulary)
+    texts = collect(tokenizer, told, present, absent, corpus.classes, recipe)
     return TrainingRows(
         rows=rows,
         kinds=corpus.kinds()[rows],
         has_film=np.ones(len(rows), bool) if corpus.has_image is None else corpus.has_image[rows],
-        has_text=np.array([bool(text) for text in texts]),
-        sided=np.array([names_side(text) for text in texts]),
+        has_text=texts.of_row.lengths(np.arange(len(rows))) > 0,
+        classes=corpus.classes,
         present=present,
         absent=absent,
-        reports=encode(tokenizer, texts, size.max_tokens),
-        names=encode(tokenizer, names, size.max_tokens - baseline.prompt.length),
+        matched=np.array([name not in baseline.objective.unmatched for name in corpus.classes], dtype=bool),
+        texts=texts,
         tokenizer=tokenizer,
+        meanings=_meanings(told, baseline.objective.triage) if baseline.objective.loss == "triage" else None,
     )
+
+
+def _meanings(reports: Sequence[str], quantiles: tuple[float, float]) -> Meanings:
+    """Reports as latent semantic vectors of at most 64 axes: TF-IDF of their words and pairs of words, then an SVD.
+
+    SAT compares reports by a frozen ClinicalBERT, which a benchmark without released weights does not have (inferred).
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    told = np.flatnonzero([bool(text) for text in reports])
+    if len(told) < 2:
+        raise UsageError("the loss 'triage' compares reports, and the training split has fewer than two")
+    counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform([text for text in reports if text])
+    axes = min(64, *(length - 1 for length in counts.shape))
+    found = normalize(TruncatedSVD(axes, random_state=0).fit_transform(counts) if axes > 0 else counts.toarray())
+    vectors = np.zeros((len(reports), found.shape[1]), dtype=np.float32)
+    vectors[told] = found
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(len(found), size=(2, 200_000))
+    cosines = (found[one[one != other]] * found[other[one != other]]).sum(1)
+    same, different = np.quantile(cosines, quantiles)
+    return Meanings(vectors, float(same), float(different))
 
 
 def claims(corpus: Corpus, rows: Rows) -> tuple[Claims, Claims]:

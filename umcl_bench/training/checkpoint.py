@@ -39,6 +39,7 @@ def save_checkpoint(folder: Path, trained: Trained, recipe: Recipe, fingerprint:
         "digest": checkpoint_digest(recipe, fingerprint),
         "data_fingerprint": fingerprint,
         "recipe": to_dict(recipe),
+        "classes": trained.model.classes,
         "training": trained.facts,
     }
     (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -54,7 +55,8 @@ def load_checkpoint(
         tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text(encoding="utf-8"))
         if facts["digest"] != checkpoint_digest(recipe, fingerprint):
             raise BenchError(f"{folder} belongs to another recipe or corpus; move it away and run again")
-        encoder = build_encoder(recipe, tokenizer.get_vocab_size())
+        classes = tuple(map(str, facts["classes"]))
+        encoder = build_encoder(recipe, tokenizer.get_vocab_size(), len(classes))
         encoder.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         training = dict(facts["training"])
     except BenchError:
@@ -63,4 +65,4 @@ def load_checkpoint(
         what = (str(error) or type(error).__name__).splitlines()[0]
         raise BenchError(f"the checkpoint {folder} is damaged ({what}); move it away and run again") from error
     encoder = encoder.to(memory_format=torch.channels_last)
-    return TrainedModel(recipe, encoder, tokenizer, device), training
+    return TrainedModel(recipe, encoder, tokenizer, device, classes=classes), training

@@ -21,7 +21,8 @@ def compile_towers(encoder: DualEncoder, device: torch.device) -> None:
     """
     if device.type != "cpu":
         encoder.image.trunk.compile()
-        encoder.text.trunk.compile()
+        if hasattr(encoder, "text"):
+            encoder.text.trunk.compile()
         return
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:

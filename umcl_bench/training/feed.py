@@ -17,12 +17,13 @@ from torch import Tensor
 from umcl_bench.data.films import FilmStack, take
 from umcl_bench.errors import BenchError
 from umcl_bench.models.dual import TextBatch
-from umcl_bench.objectives.targets import Side
+from umcl_bench.objectives.targets import Meaning, Side
 from umcl_bench.spec import Recipe
 from umcl_bench.training.augment import draw
 from umcl_bench.training.batches import FILMS, Batch, TrainingRows
 from umcl_bench.training.peers import Peers
 from umcl_bench.training.runtime import World
+from umcl_bench.training.texts import word_numbers
 
 AHEAD = 2
 
@@ -30,7 +31,8 @@ AHEAD = 2
 class Parcel(NamedTuple):
     """One step's work for one process, on its device: its films and texts, and both sides of the whole batch.
 
-    `batch` is the whole batch, in the order of the processes; `peers` says whose rows are whose (None: it is alone).
+    `batch` is the whole batch, in the order of the processes; `peers` says whose rows are whose (None: it is alone). Of
+    several views, films and texts stand behind one another; each has texts of its own.
     """
 
     step: int
@@ -40,7 +42,7 @@ class Parcel(NamedTuple):
     sided: Tensor
     texts: TextBatch
     film_side: Side
-    text_side: Side
+    text_sides: tuple[Side, ...]
     peers: Peers | None
 
 
@@ -84,23 +86,27 @@ class Feed:
             return self._parcel(*found)
 
     def _parcel(self, step: int, batch: Batch) -> Parcel:
+        views, rows = self.recipe.baseline.views, len(batch.rows)
         seeded = torch.Generator().manual_seed(stream_seed(self.recipe.seed, FILMS, step))
-        draws = draw(len(batch.rows), self.recipe.size.augment, seeded).numpy()  # a row's own, whoever it is dealt to
-        order = dealing(len(batch.rows), self.world.size)
-        batch, draws = batch.ordered(order), draws[order]
+        draws = draw(views * rows, self.recipe.size.augment, seeded).numpy()  # a row's own, whoever it is dealt to
+        order = dealing(rows, self.world.size)
+        batch, draws = batch.ordered(order), draws.reshape(views, rows, -1)[:, order]
         film_rows, text_rows = batch.rows[batch.has_film], batch.rows[batch.has_text]
         peers = self._peers(batch) if self.world.size > 1 else None
         mine, of_texts = (slice(None), slice(None)) if peers is None else (peers.films, peers.texts)
-        sided = self.data.sided[film_rows] & (batch.states[batch.has_film] < 0)
+        sided = np.stack([self.data.texts.names_side(view.parts[batch.has_film])[mine] for view in batch.shown])
+        films = self._pixels(self.data.rows[film_rows[mine]])
         return Parcel(
             step=step,
             batch=batch,
-            films=self._pixels(self.data.rows[film_rows[mine]]),
-            draws=self._send(torch.from_numpy(draws[batch.has_film][mine])),
-            sided=self._send(torch.from_numpy(sided[mine])),
-            texts=self._texts(text_rows[of_texts], batch.states[batch.has_text][of_texts]),
+            films=films if views == 1 else films.repeat(views, 1, 1),
+            draws=self._send(torch.from_numpy(draws[:, batch.has_film][:, mine].reshape(-1, draws.shape[-1]))),
+            sided=self._send(torch.from_numpy(sided.reshape(-1))),
+            texts=self._texts([view.parts[batch.has_text][of_texts] for view in batch.shown]),
             film_side=self._side(film_rows, self.data.present[film_rows], self.data.absent[film_rows]),
-            text_side=self._side(text_rows, batch.text_present[batch.has_text], batch.text_absent[batch.has_text]),
+            text_sides=tuple(
+                self._side(text_rows, view.present[batch.has_text], view.absent[batch.has_text]) for view in batch.shown
+            ),
             peers=peers,
         )
 
@@ -109,7 +115,8 @@ class Feed:
             [int(part.sum()) for part in np.array_split(column, self.world.size)]  # the first get the remainder
             for column in (batch.has_film, batch.has_text)
         ]
-        if not all(map(min, counts)):
+        needed = counts if self.recipe.baseline.has_text_tower else counts[:1]
+        if not all(map(min, needed)):
             raise BenchError(
                 f"a batch of {len(batch.rows)} rows has fewer films or texts than there are processes "
                 f"({self.world.size}); use a larger --batch or fewer processes"
@@ -121,20 +128,34 @@ class Feed:
         take(self.films, rows, out.numpy())
         return self._send(out)
 
-    def _texts(self, rows: NDArray[np.int64], states: NDArray[np.int64]) -> TextBatch:
-        reports, names = self.data.reports, self.data.names
-        told = states < 0
-        shown, of_state = np.unique(states[~told], return_inverse=True)
-        place = np.empty(len(rows), dtype=np.int64)
-        place[~told] = of_state
+    def _texts(self, views: list[NDArray[np.int64]]) -> TextBatch:
+        """The texts of all views, one behind the other, from their numbers (m, q)."""
+        texts = self.data.texts
+        parts, names, reports = np.concatenate(views), texts.names, texts.reports
+        flat, count = parts.ravel(), len(names.lengths)
+        named, told = (flat >= 0) & (flat < count), flat >= count
+        shown, of_name = np.unique(flat[named], return_inverse=True)
+        place = np.full(len(flat), -1)
+        place[named] = of_name
         place[told] = len(shown) + np.arange(int(told.sum()))
-        lengths = reports.lengths[rows[told]]
-        longest = int(lengths.max(initial=2))
-        arrays = (names.ids[shown], names.lengths[shown], reports.ids[rows[told], :longest], lengths, place)
+        rows = flat[told] - count
+        lengths = reports.lengths[rows]
+        ids = reports.ids[rows, : int(lengths.max(initial=2))]
+        arrays = [names.ids[shown], names.lengths[shown], texts.name_states[shown], ids, lengths]
+        arrays.append(place.reshape(parts.shape))
+        if self.recipe.baseline.objective.local:
+            arrays.append(word_numbers(ids, texts.continues))
         return TextBatch(*(self._send(torch.from_numpy(array)) for array in arrays))
 
     def _side(self, rows: NDArray[np.int64], present: NDArray[np.float32], absent: NDArray[np.float32]) -> Side:
-        return Side(*(self._send(torch.from_numpy(array)) for array in (rows, present, absent)))
+        matched, meanings = self.data.matched, self.data.meanings
+        claims = (rows, present * matched, absent * matched) if not matched.all() else (rows, present, absent)
+        meaning = None
+        if meanings is not None:
+            vectors = self._send(torch.from_numpy(meanings.vectors[rows]))
+            meaning = Meaning(vectors, meanings.same_above, meanings.other_below)
+        pair, says, denies = (self._send(torch.from_numpy(array)) for array in claims)
+        return Side(pair, says, denies, meaning)
 
     def _send(self, tensor: Tensor) -> Tensor:
         if self.stream is None:

@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.films import FilmStack
 from umcl_bench.errors import BenchError, Stopped
-from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
+from umcl_bench.models.dual import DualEncoder, TrainedModel
 from umcl_bench.models.towers import checkpoint_activations, choose_attention
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
@@ -28,9 +28,11 @@ from umcl_bench.training.feed import Feed, Parcel
 from umcl_bench.training.memory import check_memory, memory_advice
 from umcl_bench.training.monitor import LogRow, Monitor
 from umcl_bench.training.optim import build_optimiser, set_learning_rate
+from umcl_bench.training.resume import resume, save
 from umcl_bench.training.runtime import DEFAULT, Runtime, world
 from umcl_bench.training.selection import Best, describe_selection, is_better
-from umcl_bench.training.state import State, check_tensors, load_state, save_state, surroundings
+from umcl_bench.training.stages import Stages
+from umcl_bench.training.start import empty_encoder, start_encoder
 from umcl_bench.training.step import Stepper
 from umcl_bench.training.watch import LATE, Finite, Signals, name_rows, peak_memory
 
@@ -77,13 +79,14 @@ def train(
     data = training_rows(corpus, recipe)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        encoder = build_encoder(recipe, data.tokenizer.get_vocab_size()).to(device)
+        encoder = start_encoder(recipe, data).to(device)
         trainer = Trainer(recipe, corpus, data, encoder, films, device, reporter, runtime, unfinished, evaluate)
         if recipe.baseline.weights == "trained":
             trainer.run()
-        finished = build_encoder(recipe, data.tokenizer.get_vocab_size())
+        finished = empty_encoder(recipe, data)
     finished.load_state_dict(trainer.weights())
-    model = TrainedModel(recipe, finished.to(memory_format=torch.channels_last), data.tokenizer, device)
+    still = finished.to(memory_format=torch.channels_last)
+    model = TrainedModel(recipe, still, data.tokenizer, device, classes=data.classes)
     return Trained(model, tuple(trainer.monitor.rows), trainer.facts())
 
 
@@ -113,6 +116,7 @@ class Trainer:
             sharding.shard(encoder, device)
         self.optimiser = build_optimiser(encoder, recipe)
         self.stepper = Stepper(recipe, encoder, self._wrap(), self.precision, recompute=runtime.recompute)
+        self.stages = Stages(recipe, encoder)
         self.finite = Finite(device)
         self.step = 0
         self.seconds = self.waited = 0.0
@@ -137,7 +141,7 @@ class Trainer:
     def run(self) -> None:
         """Trains to the end of the budget."""
         check_memory(self.recipe, self.device, self.runtime, self.world.size)
-        self._resume()
+        resume(self)
         self.encoder.train()
         name, steps = self.recipe.baseline.name, self.recipe.size.optim.steps
         feed = Feed(self.data, self.films, self.recipe, self.device, self.world, self.step)
@@ -166,7 +170,7 @@ class Trainer:
                 stop, due = map(int, peers.largest([signals.seen, self._save_due(saved)]))
                 if stop or due:
                     self._check_finite()  # on a GPU the last steps have not been looked at
-                    self._save()
+                    save(self)
                     saved = time.monotonic()
                 if stop:
                     self._stop(stop)
@@ -178,14 +182,16 @@ class Trainer:
 
     def train_step(self, parcel: Parcel) -> tuple[Tensor, Tensor]:
         """Takes one optimiser step; returns the loss and the gradient's norm before clipping."""
+        self.stages.enter(parcel.step)
         self.optimiser.zero_grad(set_to_none=True)
         before = [b.clone() for b in self.encoder.buffers()] if self.finite.eager and self.unfinished else []
         loss = self._gradients(parcel)
+        self.stages.leave_out()
         norm = sharding.whole(nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.size.optim.clip_norm))
         self.finite.note(parcel.step, self.data.rows[parcel.batch.rows], loss, norm)
         if self.finite.eager or self._due(self.runtime.log_steps, parcel.step):
             self._check_finite(before)
-        set_learning_rate(self.optimiser, self.recipe.size.optim, parcel.step)
+        set_learning_rate(self.optimiser, self.recipe, parcel.step)
         self.optimiser.step()
         self.encoder.clamp_scale()
         for kind, count in count_kinds(self.data.kinds[parcel.batch.rows]).items():
@@ -211,6 +217,7 @@ class Trainer:
             raise BenchError(f"out of memory at step {parcel.step}. {advice}") from error
 
     def _row(self, parcel: Parcel, loss: Tensor, norm: Tensor, steps: int, seconds: float, waited: float) -> LogRow:
+        alignment, uniformity = self.stepper.alignment_and_uniformity(parcel)
         return LogRow(
             step=self.step,
             loss=float(loss),
@@ -219,6 +226,8 @@ class Trainer:
             gradient_norm=float(norm),
             films_per_second=steps * self.recipe.size.optim.batch / seconds,
             waiting=waited / seconds,
+            alignment=alignment,
+            uniformity=uniformity,
             **self.stepper.statistics(parcel)._asdict(),
         )
 
@@ -234,7 +243,7 @@ class Trainer:
         if self.finite.eager and self.step < step:  # the weights are those before it; what batch norms saw of it goes
             for buffer, value in zip(self.encoder.buffers(), buffers, strict=False):  # none where no state is kept
                 buffer.copy_(value)
-            self._save()
+            save(self)
         kept = "" if self.kept is None else f"The last good state is that of step {self.kept}. "
         raise BenchError(
             f"{what} at step {step}; the batch's films: {name_rows(self.corpus, rows)}. {kept}Lower the learning rate, "
@@ -245,14 +254,15 @@ class Trainer:
         rule = self.recipe.selection
         if rule.rule == "last" or not self._due(rule.every):
             return
-        weights = self._whole_weights()
+        weights = self.whole_weights()
         if not self.world.leads:
             return
         if self.evaluate is None:
             raise BenchError(f"the selection rule {rule.rule} needs something to evaluate the model with")
-        still = build_encoder(self.recipe, self.data.tokenizer.get_vocab_size())  # neither sharded nor compiled
+        still = empty_encoder(self.recipe, self.data)  # neither sharded nor compiled
         still.load_state_dict(weights)
-        value = self.evaluate(TrainedModel(self.recipe, still, self.data.tokenizer, self.device))
+        model = TrainedModel(self.recipe, still, self.data.tokenizer, self.device, classes=self.data.classes)
+        value = self.evaluate(model)
         self.monitor.add_selection(self.step, rule.rule, value)
         self.reporter.say(f"step {self.step}: {rule.rule} {value:.4f} on val")
         if is_better(rule.rule, value, self.best.value if self.best else None):
@@ -260,96 +270,20 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that the selection rule keeps, on the CPU. Of several processes the first knows the rule's."""
-        last = self._whole_weights()  # by all processes, or none
+        last = self.whole_weights()  # by all processes, or none
         return last if self.best is None else self.best.weights
 
-    def _whole_weights(self) -> dict[str, Tensor]:
+    def whole_weights(self) -> dict[str, Tensor]:
+        """The weights as they are, on the CPU, gathered where they are sharded: all processes must ask for them."""
         return {name: sharding.whole(t.detach()).cpu().clone() for name, t in self.encoder.state_dict().items()}
 
     def _save_due(self, saved: float) -> bool:
+        """Whether a state is to be written now, where the last was at `saved` on the monotonic clock."""
         if self.unfinished is None or self.step == self.recipe.size.optim.steps:
             return False
         if self.runtime.save_steps:
             return self.step % self.runtime.save_steps == 0
         return time.monotonic() - saved > self.runtime.save_seconds
-
-    def _save(self) -> None:
-        if self.unfinished is None or self.kept == self.step or not (self.world.leads or self.runtime.shard):
-            return
-        tensors = {f"model.{name}": tensor for name, tensor in self._whole_weights().items()}
-        for name, parameter in self.encoder.named_parameters():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"optimiser.{name}.{key}"] = sharding.whole(value).cpu()
-        self.kept = self.step
-        if not self.world.leads:
-            return
-        facts = {
-            "log": [list(row) for row in self.monitor.rows if row.step <= self.step],
-            "drawn": self.drawn,
-            "seconds": self.seconds,
-            "waited": self.waited,
-            "resumed": self.resumed,
-            "surroundings": self._surroundings(),
-        }
-        if self.best is not None:
-            tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
-            facts["best"] = [self.best.step, self.best.value]
-        save_state(self.unfinished.folder, State(self.step, tensors, facts), self.unfinished.digest)
-
-    def _resume(self) -> None:
-        where = self.unfinished
-        state = load_state(where.folder, where.digest, self.reporter, self._check_state) if where else None
-        at = state.step if state else 0
-        if peers.agree(at) != at:
-            raise BenchError(
-                "the processes see different states of this training; put --store on a disk that all share"
-            )
-        rows = [LogRow(*row) for row in state.facts["log"]] if state else []
-        if self.world.leads:
-            self.monitor = Monitor(rows, where.folder if where else None, self.runtime.tensorboard, at)
-        if state is None:
-            return
-        now, then = self.encoder.state_dict(), _part(state.tensors, "model.")
-        self.encoder.load_state_dict(
-            {name: sharding.spread(t, now[name]) if name in now else t for name, t in then.items()}
-        )
-        for name, parameter in self.encoder.named_parameters():
-            values = _part(state.tensors, f"optimiser.{name}.")
-            if values:
-                self.optimiser.state[parameter] = {
-                    key: sharding.spread(value, parameter) for key, value in values.items()
-                }
-        facts = state.facts
-        self.step, self.drawn, self.seconds, self.waited = state.step, facts["drawn"], facts["seconds"], facts["waited"]
-        self.resumed, self.kept = [*facts["resumed"], state.step], state.step
-        if "best" in facts:
-            self.best = Best(int(facts["best"][0]), float(facts["best"][1]), _part(state.tensors, "best."))
-        self.reporter.say(f"going on from step {state.step}, where this training was interrupted")
-        before = facts["surroundings"]
-        others = [
-            f"{name} {now} (before: {before[name]})"
-            for name, now in self._surroundings().items()
-            if now != before[name]
-        ]
-        if others:
-            self.reporter.warn(
-                f"the weights will not be bit for bit those of a training in one go: {', '.join(others)}"
-            )
-
-    def _check_state(self, state: State) -> None:
-        needed = {f"model.{name}": tensor for name, tensor in self.encoder.state_dict().items()}
-        if "best" in state.facts:
-            needed |= {name.replace("model.", "best.", 1): tensor for name, tensor in needed.items()}
-        for name, parameter in self.encoder.named_parameters():
-            if parameter.requires_grad and state.step:
-                needed |= {f"optimiser.{name}.{key}": parameter for key in ("exp_avg", "exp_avg_sq")}
-                needed[f"optimiser.{name}.step"] = torch.zeros(())
-        check_tensors(state.tensors, needed)
-        for row in [state.facts[name] for name in ("drawn", "seconds", "waited", "resumed", "surroundings", "log")][-1]:
-            LogRow(*row)
-
-    def _surroundings(self) -> dict[str, object]:
-        return surroundings(self.device, self.precision, self.world.size)
 
     def _stop(self, number: int) -> None:
         kept = f"the state of step {self.step} is kept: the same command goes on from it"
@@ -375,7 +309,7 @@ class Trainer:
             "row_kinds": count_kinds(self.data.kinds),
             "rows_drawn": self.drawn,
             "vocabulary": self.data.tokenizer.get_vocab_size(),
-            "reports_truncated": self.data.reports.truncated,
+            "reports_truncated": self.data.texts.reports.truncated,
             "parameters": sum(p.numel() for p in self.encoder.parameters()),
             "resumed_from_steps": self.resumed or None,
             "selection": describe_selection(self.recipe.selection, self.best)
@@ -383,7 +317,3 @@ class Trainer:
             else "none: the weights are untrained",
         }
         return {name: value for name, value in facts.items() if value is not None}
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

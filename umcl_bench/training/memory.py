@@ -90,7 +90,7 @@ def total_memory(device: torch.device) -> int:
 def _bytes(recipe: Recipe, device: torch.device, recompute: bool) -> tuple[float, float]:
     """What libraries, weights, gradients, optimiser and the batch take, and what a row's activations take."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        encoder = build_encoder(recipe, recipe.size.text.vocabulary).to(device).train()
+        encoder = build_encoder(recipe, recipe.size.text.vocabulary, 14).to(device).train()
         precision = training_precision(device, recipe.precision)
         choose_attention(encoder, device, precision)
         if recompute:
@@ -108,7 +108,9 @@ def _held(encoder: DualEncoder, recipe: Recipe, rows: int, device: torch.device,
     names = torch.zeros(0, 2, dtype=torch.int64, device=device)
     lengths = torch.full((rows,), length, device=device)
     reports = torch.ones(rows, length, dtype=torch.int64, device=device)
-    texts = TextBatch(names, lengths[:0], reports, lengths, torch.arange(rows, device=device))
+    place = torch.arange(rows, device=device)[:, None]
+    words = torch.arange(length, device=device).expand(rows, -1) if encoder.local else None
+    texts = TextBatch(names, lengths[:0], lengths[:0], reports, lengths, place, words)
     with held_bytes(encoder) as held, torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
         features = encoder(films, texts)
         del features

@@ -13,7 +13,10 @@ from umcl_bench.progress import Tick
 
 
 class LogRow(NamedTuple):
-    """One step of the log: speeds and `waiting`, the share of the time without a batch, are since the row before."""
+    """One step of the log: speeds and `waiting`, the share of the time without a batch, are since the row before.
+
+    Alignment and uniformity are of the first process's embeddings (objectives/contrastive.py).
+    """
 
     step: int
     loss: float
@@ -22,6 +25,8 @@ class LogRow(NamedTuple):
     gradient_norm: float
     films_per_second: float
     waiting: float
+    alignment: float
+    uniformity: float
     false_negative_rate: float
     target_entropy: float
     positives: float

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from umcl_bench.models.dual import Features
 from umcl_bench.models.statistics import statistics_kept
 from umcl_bench.progress import Reporter
 from umcl_bench.training.feed import Feed, Parcel
@@ -111,34 +111,47 @@ def _in_parts(trainer: Trainer, parcel: Parcel, clock: _Clock) -> None:
     optimiser.zero_grad(set_to_none=True)
     with torch.set_grad_enabled(count == 1), statistics_kept(encoder) if count > 1 else nullcontext():
         made = [_encode(trainer, parcel, at, count, clock) for at in range(count)]
-    leaves = [torch.cat(rows).detach().requires_grad_() for rows in zip(*made, strict=True)]
-    features = {"image": leaves[0], "text": leaves[1], "scale": encoder.scale()}
+    leaves = {
+        name: torch.cat([part[tower][name] for part in made]).detach().requires_grad_()
+        for tower, found in made[0].items()
+        for name in found
+    }
     with clock.part("loss and its gradient"):
-        stepper.loss(features, parcel).backward()  # type: ignore[no-untyped-call]
-    grads = [torch.split(z.grad, list(map(len, rows))) for z, rows in zip(leaves, zip(*made, strict=True), strict=True)]  # type: ignore[arg-type]
+        stepper.loss({**leaves, **encoder.shared()}, parcel).backward()  # type: ignore[no-untyped-call]
+    done = dict.fromkeys(leaves, 0)
     for at in range(count):
-        pair = made[0] if count == 1 else _encode(trainer, parcel, at, count, clock)
+        again = made[0] if count == 1 else _encode(trainer, parcel, at, count, clock)
         with statistics_kept(encoder):
-            for tower, z, grad in zip(("image", "text"), pair, grads, strict=True):
+            for tower, found in again.items():
                 with clock.part(f"{tower} tower, backward"):
-                    if z.requires_grad:  # no micro-batch of texts alone
-                        z.backward(grad[at])  # type: ignore[no-untyped-call]
+                    _backward(found, leaves, done)
     with clock.part("clipping and optimiser"):
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), trainer.recipe.size.optim.clip_norm)
-        set_learning_rate(optimiser, trainer.recipe.size.optim, parcel.step)
+        set_learning_rate(optimiser, trainer.recipe, parcel.step)
         optimiser.step()
 
 
-def _encode(trainer: Trainer, parcel: Parcel, at: int, count: int, clock: _Clock) -> tuple[Tensor, Tensor]:
+def _backward(found: Features, leaves: Features, done: dict[str, int]) -> None:
+    """Passes the next rows of the gradients on."""
+    for name, value in found.items():
+        done[name] += len(value)
+    wanted = [name for name, value in found.items() if value.requires_grad and leaves[name].grad is not None]
+    if wanted:  # no micro-batch of texts alone
+        grads = [leaves[name].grad[done[name] - len(found[name]) : done[name]] for name in wanted]  # type: ignore[index]
+        torch.autograd.backward([found[name] for name in wanted], grads)
+
+
+def _encode(trainer: Trainer, parcel: Parcel, at: int, count: int, clock: _Clock) -> dict[str, Features]:
+    """What each tower gives the loss."""
     stepper, encoder = trainer.stepper, trainer.encoder
     with clock.part("augmentation"):
         part = stepper.part(parcel, at, count)
     with stepper.autocast():
         with clock.part("image tower, forward"):
-            image = encoder.encode_image(part.films)
+            image = encoder.image_features(part.films)
         with clock.part("text tower, forward"):
-            text = encoder.encode_mixed(part.texts)
-    return image, text
+            text = encoder.text_features(part.texts)
+    return {"image": image, "text": text} if text else {"image": image}
 
 
 class _Clock:

@@ -17,10 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from umcl_bench.models.dual import DualEncoder, Features, TextBatch
+from umcl_bench.models.dual import PER_ROW, DualEncoder, Features, TextBatch
 from umcl_bench.models.statistics import statistics_kept
-from umcl_bench.objectives.contrastive import Statistics, contrastive_loss, target_statistics
-from umcl_bench.objectives.targets import get_builder
+from umcl_bench.objectives import terms
+from umcl_bench.objectives.contrastive import (
+    Statistics,
+    alignment_and_uniformity,
+    contrastive_loss,
+    target_statistics,
+)
+from umcl_bench.objectives.losses import get_loss
+from umcl_bench.objectives.targets import Side
 from umcl_bench.spec import Recipe
 from umcl_bench.training.augment import augment
 from umcl_bench.training.batches import MODULES
@@ -41,9 +48,11 @@ class Stepper:
         self, recipe: Recipe, encoder: DualEncoder, wrapped: nn.Module, precision: torch.dtype, *, recompute: bool
     ) -> None:
         self.recipe, self.encoder, self.wrapped, self.precision = recipe, encoder, wrapped, precision
-        self.builder = get_builder(recipe.baseline.objective.loss)
+        self.objective, self.views = recipe.baseline.objective, recipe.baseline.views
+        self.loss_of_pairs = None if self.objective.loss == "none" else get_loss(self.objective.loss)
         self.micro_batch = recipe.size.optim.micro_batch
         self.recompute = recompute
+        self.seen: Features = {}  # what the last step's towers gave, without a graph
 
     def gradients(self, parcel: Parcel) -> Tensor:
         """Adds the global batch's gradient to the parameters; returns its loss."""
@@ -52,25 +61,30 @@ class Stepper:
             features = self.forward(self.wrapped, parcel, self.part(parcel, 0, 1), 0)
             loss = self.loss(features, parcel)
             self._backward(loss * _processes(parcel))
+            self.seen = {name: value.detach() for name, value in features.items()}
             return loss.detach()
         with torch.no_grad(), statistics_kept(self.encoder):
             cached = [self.forward(self.encoder, parcel, self.part(parcel, at, count), at) for at in range(count)]
-        whole = {name: torch.cat([part[name] for part in cached]) for name in cached[0] if name != "scale"}
-        leaves = {name: value.requires_grad_() for name, value in {**whole, "scale": cached[0]["scale"]}.items()}
+        whole = {name: torch.cat([part[name] for part in cached]) for name in PER_ROW if name in cached[0]}
+        leaves = {name: value.requires_grad_() for name, value in {**cached[0], **whole}.items()}
+        self.seen = {name: value.detach() for name, value in leaves.items()}
         loss = self.loss(leaves, parcel)
         loss.backward()  # type: ignore[no-untyped-call]
+        grads = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
         done = dict.fromkeys(whole, 0)
         for at in range(count):
             with self._unsynchronised(at < count - 1):
                 features = self.forward(self.wrapped, parcel, self.part(parcel, at, count), at)
-                terms = []
-                for name in whole:
-                    rows = slice(done[name], done[name] + len(features[name]))
-                    done[name] = rows.stop
-                    terms.append((features[name] * leaves[name].grad[rows]).sum())  # type: ignore[index]
-                scale = leaves["scale"].grad if at == count - 1 else None
-                surrogate = sum(terms) + (0 if scale is None else features["scale"] * scale)
-                self._backward(surrogate * _processes(parcel))  # type: ignore[arg-type]
+                shares = []
+                for name, value in features.items():
+                    if name in whole:
+                        rows = slice(done[name], done[name] + len(value))
+                        done[name] = rows.stop
+                        shares.append((value * grads[name][rows]).sum() if name in grads else 0 * value.sum())
+                    else:  # what no row has of its own gets its gradient once, and is used in each pass
+                        once = at == count - 1 and name in grads
+                        shares.append((value * grads[name]).sum() if once else 0 * value.sum())
+                self._backward(torch.stack(shares).sum() * _processes(parcel))
         return loss.detach()
 
     @torch.no_grad()
@@ -79,21 +93,60 @@ class Stepper:
         return self.loss(self.forward(self.encoder, parcel, self.part(parcel, 0, 1), 0), parcel)
 
     def loss(self, features: Features, parcel: Parcel) -> Tensor:
-        """The objective of the global batch, from this process's features."""
-        return contrastive_loss(
-            features["image"],
-            features["text"],
-            features["scale"],
-            parcel.film_side,
-            parcel.text_side,
-            self.recipe.baseline.objective,
-            self.builder,
-            peers=parcel.peers,
-        )
+        """The objective of the global batch, from this process's features; of several views the mean over all pairs.
+
+        Terms contrast within a process's rows, and are averaged over the processes.
+        """
+        parts = [self._contrast(features, parcel)] if self.loss_of_pairs is not None else []
+        if self.objective.terms:
+            films, texts = self._sides(parcel)
+            inputs = terms.Inputs(features, films, texts, self.views)
+            mine = sum(term.weight * terms.value(term, inputs) for term in self.objective.terms)
+            assert isinstance(mine, Tensor)
+            share = mine / _processes(parcel)
+            if parcel.peers is not None:  # the value is everybody's, the gradient one's own
+                share = share + parcel.peers.total(share.detach()) - share.detach()
+            parts.append(share)
+        return torch.stack(parts).sum()
+
+    def _contrast(self, features: Features, parcel: Parcel) -> Tensor:
+        assert self.loss_of_pairs is not None
+        images, texts = (features[name].chunk(self.views) for name in ("image", "text"))
+        losses = [
+            contrastive_loss(
+                image,
+                text,
+                features["scale"],
+                parcel.film_side,
+                side,
+                self.objective,
+                self.loss_of_pairs,
+                bias=features.get("bias"),
+                peers=parcel.peers,
+            )
+            for image in images
+            for text, side in zip(texts, parcel.text_sides, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+    def _sides(self, parcel: Parcel) -> tuple[Side, tuple[Side, ...]]:
+        """This process's films and texts."""
+        films, texts = (slice(None), slice(None)) if parcel.peers is None else (parcel.peers.films, parcel.peers.texts)
+        return parcel.film_side.rows(films), tuple(side.rows(texts) for side in parcel.text_sides)
 
     def statistics(self, parcel: Parcel) -> Statistics:
         """What the global batch asks of the model."""
-        return target_statistics(parcel.film_side, parcel.text_side, self.recipe.baseline.objective, self.builder)
+        if self.loss_of_pairs is None:
+            return Statistics(*[math.nan] * len(Statistics._fields))
+        return target_statistics(parcel.film_side, parcel.text_sides[0], self.objective, self.loss_of_pairs)
+
+    def alignment_and_uniformity(self, parcel: Parcel) -> tuple[float, float]:
+        """Of this process's embeddings of the last step, in the first view."""
+        if "text" not in self.seen:
+            return math.nan, math.nan
+        films, texts = self._sides(parcel)
+        image, text = (self.seen[name].chunk(self.views)[0] for name in ("image", "text"))
+        return alignment_and_uniformity(image, text, films, texts[0])
 
     def autocast(self) -> AbstractContextManager[None]:
         """The towers' precision."""
@@ -144,14 +197,21 @@ def some_texts(texts: TextBatch, rows: slice) -> TextBatch:
     """Some of a batch's texts, with the names and reports that they are."""
     if rows.start == 0 and rows.stop >= len(texts.place):
         return texts
-    told = texts.place[rows] >= len(texts.names)
-    shown, of_name = torch.unique(texts.place[rows][~told], return_inverse=True)
-    reports = texts.place[rows][told] - len(texts.names)
-    place = torch.empty_like(texts.place[rows])
-    place[~told] = of_name
+    flat, count = texts.place[rows].flatten(), len(texts.names)
+    named, told = (flat >= 0) & (flat < count), flat >= count
+    shown, of_name = torch.unique(flat[named], return_inverse=True)
+    reports = flat[told] - count
+    place = torch.full_like(flat, -1)
+    place[named] = of_name
     place[told] = len(shown) + torch.arange(len(reports), device=place.device)
     return TextBatch(
-        texts.names[shown], texts.name_lengths[shown], texts.reports[reports], texts.report_lengths[reports], place
+        texts.names[shown],
+        texts.name_lengths[shown],
+        texts.name_states[shown],
+        texts.reports[reports],
+        texts.report_lengths[reports],
+        place.view(-1, texts.place.shape[1]),
+        None if texts.words is None else texts.words[reports],
     )
 
 

@@ -50,18 +50,18 @@ def profile_ours(setting: Setting, folder: Path, cache: Path, steps: int = 12) -
     import torch
 
     from umcl_bench.data.cache import cached_images
-    from umcl_bench.models.dual import build_encoder
     from umcl_bench.training.batches import training_rows
     from umcl_bench.training.loop import Trainer
     from umcl_bench.training.profile import profile
+    from umcl_bench.training.start import empty_encoder
 
     corpus, recipe, cpu = _corpus(folder), _recipe(setting, FILMS), torch.device("cpu")
     reporter, image = Reporter(quiet=True), setting.size.image
     films = cached_images(corpus.pixels, image.size, reporter, workers=1, geometry=image.geometry, root=cache)
     data = training_rows(corpus, recipe)
-    encoder = build_encoder(recipe, data.tokenizer.get_vocab_size())
+    encoder = empty_encoder(recipe, data)
     found = profile(Trainer(recipe, corpus, data, encoder, films.pixels, cpu, reporter), steps, reporter)
-    tokens = float(data.reports.lengths.mean())
+    tokens = float(data.texts.reports.lengths.mean())
     return {"flops": found.flops / found.films, "share": found.share, "tokens": tokens, "text": found.describe()}
 
 
