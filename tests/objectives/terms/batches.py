@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from umcl_bench.objectives.targets import Side
 from umcl_bench.objectives.terms import Inputs, parameters
-from umcl_bench.spec.models import Term
+from umcl_bench.spec import Term
 
 CLASSES = 3
 FILMS = torch.tensor([10, 11, 12, 13, 14, 15])

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from tests.objectives.terms.batches import assert_is_its_definition, batch, permuted, side, wave, with_features
 from umcl_bench.objectives.terms import Inputs, value
-from umcl_bench.spec.models import Term
+from umcl_bench.spec import Term
 
 TERMS = {"image": Term("image-consistency"), "text": Term("text-consistency")}
 each = pytest.mark.parametrize("name", TERMS)

@@ -19,7 +19,7 @@ from tests.objectives.terms.batches import (
 from umcl_bench.objectives.targets import Side
 from umcl_bench.objectives.terms import Inputs, gloria, value
 from umcl_bench.objectives.terms.inputs import ELEMENTS
-from umcl_bench.spec.models import Term
+from umcl_bench.spec import Term
 
 TERM = Term("local-attention")
 OTHER = Term("local-attention", options=(("temp1", 2.0), ("temp2", 3.0), ("temp3", 1.5)))

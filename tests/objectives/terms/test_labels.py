@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from tests.objectives.terms.batches import CLASSES, assert_is_its_definition, batch, permuted, wave, with_features
 from umcl_bench.objectives.targets import Side
 from umcl_bench.objectives.terms import Inputs, parameters, value
-from umcl_bench.spec.models import Term
+from umcl_bench.spec import Term
 
 TERM = Term("labels")
 

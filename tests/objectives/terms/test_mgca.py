@@ -21,7 +21,7 @@ from tests.objectives.terms.batches import (
 from umcl_bench.objectives.targets import Side
 from umcl_bench.objectives.terms import Inputs, mgca, parameters, value
 from umcl_bench.objectives.terms.inputs import ELEMENTS
-from umcl_bench.spec.models import Term
+from umcl_bench.spec import Term
 
 TOKENS = Term("token-alignment")
 PROTOTYPES = Term("prototypes", options=(("count", 7.0),))

@@ -9,7 +9,7 @@ import torch
 from tests.objectives.terms.batches import CLASSES, FILMS, TEXTS, batch, gradients, side, with_features
 from umcl_bench.objectives.targets import Side
 from umcl_bench.objectives.terms import KINDS, Inputs, options, parameters, value
-from umcl_bench.spec.models import Term, TermKind
+from umcl_bench.spec import Term, TermKind
 
 TERMS = [Term(kind) for kind in get_args(TermKind)]
 each = pytest.mark.parametrize("term", TERMS, ids=lambda term: term.kind)

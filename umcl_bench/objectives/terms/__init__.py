@@ -17,7 +17,7 @@ from umcl_bench.objectives.terms.inputs import Inputs as Inputs
 from umcl_bench.objectives.terms.inputs import Options
 from umcl_bench.objectives.terms.labels import class_vectors, labels
 from umcl_bench.objectives.terms.mgca import attention_matrices, prototype_vectors, prototypes, token_alignment
-from umcl_bench.spec.models import Term, TermKind
+from umcl_bench.spec import Term, TermKind
 
 
 def _no_parameters(options: Options, dim: int, classes: int) -> dict[str, Tensor]:

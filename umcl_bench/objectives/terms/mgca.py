@@ -103,8 +103,8 @@ def prototypes(options: Options, inputs: Inputs) -> Tensor | None:
 def balanced(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
     """Codes (b, k) from scores (b, k): Sinkhorn-Knopp, in logarithms, of exp(scores / epsilon).
 
-    In turns each prototype is given as much in all, and each row 1. With fewer rows than prototypes this spreads a row
-    over about k / b prototypes: no code is nearer to one-hot than that.
+    In turns each prototype is given as much in all, and each row 1. With fewer rows than prototypes, a prototype has
+    b / k of a row, so that a row's code is spread over about k / b of them.
     """
     log = scores / epsilon
     for _ in range(iterations):
