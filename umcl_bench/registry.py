@@ -20,6 +20,9 @@ from umcl_bench.variants import with_changes
 
 _V = TypeVar("_V", Baseline, Task)
 
+RELEASED = ("openclip", "hf", "timm", "local")
+"""What the name of a released model begins with, before a colon: where its weights come from (models/released)."""
+
 
 class Leaf(NamedTuple):
     """A model or task, and the file that defines it."""
@@ -39,12 +42,25 @@ def list_tasks() -> list[str]:
 
 
 def get_baseline(name: str) -> Baseline:
-    """The model called `name`, or a variant of it: 'clip+loss=umcl' (umcl_bench/variants.py).
+    """The model called `name`, a variant of it ('clip+loss=umcl', umcl_bench/variants.py), or a released one.
 
-    Raises UsageError, with suggestions, where there is none.
+    A released model is only named here: its files are looked for when a recipe is made. Raises UsageError, with
+    suggestions, where there is none.
     """
+    if is_released(name):
+        return Baseline(name=name, title="released weights", rows=(), weights="released", released=name)
     plain, *changes = name.split("+")
     return with_changes(_get("model", "baselines", plain, Baseline), changes)
+
+
+def is_released(name: str) -> bool:
+    """Whether `name` is of a released model, as in 'hf:OWNER/NAME'. Raises UsageError for a prefix that is none."""
+    prefix, colon, _ = name.partition(":")
+    if not colon or "+" in prefix:  # '+loss=module:function' is a variant's
+        return False
+    if prefix not in RELEASED:
+        raise unknown_name("source of released models (what stands before the colon)", prefix, RELEASED)
+    return True
 
 
 def get_task(name: str) -> Task:

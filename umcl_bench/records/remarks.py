@@ -29,6 +29,8 @@ def warnings_of(metrics: dict[str, Any], headline: str, training: dict[str, Any]
     if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
         share = f"{macro['undefined']:.0%}"
         found.append(f"no interval for the macro {headline}: in {share} of the resamples a finding has one side only")
+    if training.get("released"):
+        found.append("released weights: what they were trained on is not on record, so leaks can't be looked for")
     if training.get("reports_truncated"):
         cut = training["reports_truncated"]
         found.append(f"{cut} training reports were longer than the text tower's limit and lost their end")

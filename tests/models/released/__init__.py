@@ -1,0 +1,1 @@
+"""Released models: layouts written with random weights, and read back."""

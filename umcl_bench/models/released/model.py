@@ -1,0 +1,88 @@
+"""A released model as protocols see it: its own preprocessing and tokenizer, unit rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from umcl_bench.data.preprocess import Preprocess
+from umcl_bench.models.dual import Matrix, Model, PromptPair
+from umcl_bench.models.released.found import no_text_error
+from umcl_bench.progress import Reporter
+
+
+class Towers(nn.Module):
+    """What a layout provides. Features need no unit length."""
+
+    dim: int
+
+    def images(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels (n, channels, s, s) -> (n, d)."""
+        raise NotImplementedError
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> (n, d). A text's features do not depend on the others', beyond rounding."""
+        raise NotImplementedError
+
+
+class Loaded(Model, Protocol):
+    """A model that can be told how many films to take at a time, and whom to tell how far it is."""
+
+    batch: int
+    reporter: Reporter
+
+
+class ReleasedModel:
+    """Released towers in evaluation mode, in float32."""
+
+    def __init__(
+        self, name: str, towers: Towers, preprocess: Preprocess, device: torch.device, *, has_texts: bool = True
+    ) -> None:
+        self.name = name
+        self.towers = towers.eval().requires_grad_(False).to(device)
+        self.preprocess = preprocess
+        self.device = device
+        self.has_texts = has_texts
+        self.batch = 64
+        self.reporter = Reporter(quiet=True)
+
+    @torch.inference_mode()
+    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> (n, d)."""
+        parts = [np.zeros((0, self.towers.dim), np.float32)]
+        with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
+            for at in range(0, len(films), self.batch):
+                pixels = np.require(self.preprocess.normalise(films[at : at + self.batch]), requirements="W")
+                parts.append(self._unit(self.towers.images(torch.from_numpy(pixels).to(self.device))))
+                tick(len(parts[-1]))
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """Texts -> (n, d). Raises UsageError for a model without a text tower."""
+        if not self.has_texts:
+            raise no_text_error(self.name)
+        parts = [np.zeros((0, self.towers.dim), np.float32)]
+        for at in range(0, len(texts), self.batch):
+            parts.append(self._unit(self.towers.texts(list(texts[at : at + self.batch]))))
+        return np.concatenate(parts)
+
+    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+        """The mean embedding over the templates. Raises UsageError for a model without a text tower."""
+        how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
+        return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+
+    def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:
+        each = [self.embed_texts([template.format(name) for name in findings]) for template in templates]
+        mean = np.mean(each, axis=0)
+        unit: Matrix = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        return unit
+
+    def _unit(self, features: Tensor) -> Matrix:
+        return normalize(features.float(), dim=-1).cpu().numpy()

@@ -1,0 +1,163 @@
+"""Models of open_clip: folders and repositories with an open_clip_config.json, and its own list of tags."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from umcl_bench.data.preprocess import Preprocess
+from umcl_bench.errors import BenchError, UsageError, unknown_name
+from umcl_bench.models.released.found import Folder, Found, read_json, tower_of
+from umcl_bench.models.released.hub import hub_file, not_found
+from umcl_bench.models.released.model import Loaded, ReleasedModel, Towers
+from umcl_bench.models.released.preprocessing import of_open_clip
+from umcl_bench.models.released.weights import load_strict, quiet_transformers, read_state
+
+CONFIG = "open_clip_config.json"
+_NAMES = (
+    "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin",
+)  # fmt: skip
+
+
+class OpenClipTowers(Towers):
+    """A model of open_clip with its tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any, dim: int) -> None:
+        super().__init__()
+        self.model, self.tokenizer, self.dim = model, tokenizer, dim
+
+    def images(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See Towers."""
+        features: torch.Tensor = self.model.encode_image(pixels)
+        return features
+
+    def texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """See Towers."""
+        ids = self.tokenizer(list(texts)).to(next(self.model.parameters()).device)
+        features: torch.Tensor = self.model.encode_text(ids)
+        return features
+
+
+def find_in(folder: Folder) -> Found | None:
+    """The model of an open_clip folder; None where there is no open_clip_config.json."""
+    config_file = folder.file(CONFIG)
+    if config_file is None:
+        return None
+    config, weights = read_json(config_file), folder.first(*_NAMES)
+    if not isinstance(config.get("model_cfg"), dict):
+        raise BenchError(f"{config_file} has no model_cfg: it is no config of open_clip")
+    if weights is None:
+        raise BenchError(f"{folder.path} has {CONFIG} and no weights; looked for {', '.join(_NAMES)}")
+    extra = [path for path in (config_file, folder.file("config.json"), *folder.texts()) if path is not None]
+    return _found(config["model_cfg"], config.get("preprocess_cfg", {}), weights, folder.source, folder.path, extra)
+
+
+def find_tag(name: str) -> Found:
+    """The model ARCH/TAG of open_clip's list. Raises UsageError, with suggestions, for names that it does not have."""
+    import open_clip
+
+    architecture, slash, tag = name.partition("/")
+    if not slash or not tag:
+        raise UsageError(f"openclip:{name}: write openclip:ARCH/TAG, as in openclip:ViT-B-32/laion2b_s34b_b79k")
+    if architecture not in open_clip.list_models():
+        raise unknown_name("architecture of open_clip", architecture, open_clip.list_models())
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if tag not in tags:
+        raise unknown_name(f"tag of {architecture}", tag, tags)
+    listed = open_clip.get_pretrained_cfg(architecture, tag)
+    config = open_clip.get_model_config(architecture)
+    config["quick_gelu"] = bool(listed.get("quick_gelu", config.get("quick_gelu", False)))
+    return _found(config, listed, _fetch(listed, f"openclip:{name}"), f"openclip:{name}", None, [])
+
+
+def _fetch(listed: dict[str, Any], name: str) -> Path:
+    repo, file = os.path.split(listed.get("hf_hub") or "")
+    for candidate in (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        safe = os.path.splitext(candidate)[0] + ".safetensors"
+        for wanted in dict.fromkeys((safe, candidate)):
+            path = hub_file(repo, wanted) if repo else None
+            if path is not None:
+                return path
+    raise BenchError(not_found(f"{name}: {listed.get('hf_hub') or listed.get('url')}"))
+
+
+def _found(
+    config: dict[str, Any],
+    preprocess: dict[str, Any],
+    weights: Path,
+    source: str,
+    folder: Path | None,
+    extra: list[Path],
+) -> Found:
+    size = config["vision_cfg"].get("image_size", 224)
+    seen = of_open_clip(preprocess, size, str(folder or source))
+
+    def build(device: torch.device) -> Loaded:
+        return _build(config, seen, weights, source or str(folder), folder, device)
+
+    return Found("open_clip", source, tower_of(seen, "open_clip"), (weights, *extra), build)
+
+
+def _build(
+    config: dict[str, Any],
+    preprocess: Preprocess,
+    weights: Path,
+    name: str,
+    folder: Path | None,
+    device: torch.device,
+) -> Loaded:
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import CLIP, CustomTextCLIP, convert_to_custom_text_state_dict
+
+    config = copy.deepcopy(config)
+    if "multimodal_cfg" in config:
+        raise BenchError(f"{name} is a CoCa model; only dual encoders of open_clip are supported")
+    text = config["text_cfg"]
+    config["vision_cfg"]["timm_model_pretrained"] = text["hf_model_pretrained"] = False
+    if text.get("hf_model_name"):
+        text["hf_model_name"] = _text_config(text["hf_model_name"], name, folder)
+    cls = CustomTextCLIP if config.pop("custom_text", False) or text.get("hf_model_name") else CLIP
+    with quiet_transformers():
+        model = cls(**config)
+    state = convert_state_dict(model, read_state(weights))
+    if "positional_embedding" in state and cls is CustomTextCLIP:
+        state = convert_to_custom_text_state_dict(state)
+    for scale in ("logit_scale", "logit_bias"):  # a number, or a list with one number
+        if scale in state and getattr(model, scale) is not None:
+            state[scale] = state[scale].reshape(getattr(model, scale).shape)
+    load_strict(model, state, str(weights))
+    tokenizer = _tokenizer(text, name, folder, model.context_length)
+    return ReleasedModel(name, OpenClipTowers(model, tokenizer, config["embed_dim"]), preprocess, device)
+
+
+def _text_config(hf_name: str, name: str, folder: Path | None) -> str:
+    """Where the text tower's config.json is: in the folder, else in the hub's."""
+    if folder is not None and (folder / "config.json").is_file() and "model_type" in read_json(folder / "config.json"):
+        return str(folder)
+    local = Path(hf_name) / "config.json"
+    found = local if local.is_file() else hub_file(hf_name, "config.json")
+    if found is None:
+        raise BenchError(not_found(f"{name}: the config.json of its text tower {hf_name}"))
+    return str(found.parent)
+
+
+def _tokenizer(text: dict[str, Any], name: str, folder: Path | None, context: int) -> Any:
+    from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
+
+    length, options = text.get("context_length", context), text.get("tokenizer_kwargs") or {}
+    hf_name = text.get("hf_tokenizer_name")
+    if not hf_name:
+        return SimpleTokenizer(context_length=length, **options)
+    places = [folder] if folder is not None and Folder(folder).texts() else []
+    if not places:
+        cached = [hub_file(hf_name, file) for file in ("tokenizer_config.json", "tokenizer.json", "vocab.txt")]
+        places = [path.parent for path in cached if path is not None]
+    if not places:
+        raise BenchError(not_found(f"{name}: the tokenizer {hf_name}"))
+    return HFTokenizer(str(places[0]), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
