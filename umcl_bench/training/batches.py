@@ -129,7 +129,7 @@ def training_rows(
     baseline = recipe.baseline
     train = corpus.rows("train")
     rows = eligible_rows(corpus, baseline, split)
-    present, absent = claims(corpus, rows)
+    present, absent = claims(corpus, rows, no_finding=not baseline.has_text_tower)
     told = [corpus.reports[row] or "" for row in rows]
     names = [name.lower() for name in state_names(corpus.classes)]
     # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
@@ -175,14 +175,14 @@ def _meanings(reports: Sequence[str], quantiles: tuple[float, float]) -> Meaning
     return Meanings(vectors, float(same), float(different))
 
 
-def claims(corpus: Corpus, rows: Rows) -> tuple[Claims, Claims]:
+def claims(corpus: Corpus, rows: Rows, *, no_finding: bool = False) -> tuple[Claims, Claims]:
     """How far findings are known to be present and absent, (n, k) each; a label of 0.7 is 0.7 and 0.3 of a claim.
 
-    That 'No Finding' is false is no claim.
+    That 'No Finding' is false is no claim, unless `no_finding` says so: a classifier needs negatives, a text none.
     """
     labels = corpus.labels[rows]
     present, absent = np.nan_to_num(labels), np.nan_to_num(1 - labels)
-    if NO_FINDING in corpus.classes:
+    if NO_FINDING in corpus.classes and not no_finding:
         absent[:, corpus.classes.index(NO_FINDING)] = 0
     return present, absent
 

@@ -13,13 +13,19 @@ from umcl_bench.training.stages import first_steps
 
 
 def build_optimiser(encoder: DualEncoder, recipe: Recipe) -> torch.optim.AdamW:
-    """Fused AdamW over the trainable parameters. No weight decay on vectors, the logit scale and prompts."""
+    """Fused AdamW over the trainable parameters. No weight decay on vectors, the logit scale, prompts and terms."""
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     prompts: list[nn.Parameter] = []
     for name, parameter in encoder.named_parameters():
         if parameter.requires_grad:
-            group = prompts if name.startswith("prompts.") else plain if parameter.ndim < 2 else decayed
+            group = (
+                prompts
+                if name.startswith("prompts.")
+                else plain
+                if parameter.ndim < 2 or name.startswith("terms.")
+                else decayed
+            )
             group.append(parameter)
     factor = recipe.baseline.prompt.learning_rate_factor
     groups: list[dict[str, object]] = [
