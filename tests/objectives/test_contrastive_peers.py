@@ -8,17 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.objectives.test_contrastive import batch
-from umcl_bench.objectives.contrastive import contrastive_loss
-from umcl_bench.objectives.targets import get_builder
+from tests.objectives.slow import OBJECTIVES, batch, named
+from tests.objectives.test_contrastive import tiled
 from umcl_bench.spec import Objective
 
-OBJECTIVES = [
-    Objective(),
-    Objective(loss="umcl", similarity="any"),
-    Objective(loss="umcl", similarity="jaccard", sharpness=2.0, image_to_text=0.3),
-    Objective(loss="umcl", similarity="cosine", image_to_text=1.0),
-]
 # where each process's films begin and end, and its texts
 SHARES = {
     "two": ([0, 4, 11], [0, 6, 9]),
@@ -52,17 +45,17 @@ class Threads:
 
 
 @pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: f"{o.target}-{o.similarity}")
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=named)
 @pytest.mark.parametrize("scale", [14.0, 300.0])
 def test_processes_together_are_one_process(
     objective: Objective, shares: tuple[list[int], list[int]], scale: float
 ) -> None:
-    """Value and gradients, in float64; the parts of the scale's gradient add up."""
+    """Value and gradients, in float64; the parts of the gradients of scale and bias add up."""
     z_img, z_txt, films, texts = batch(11, 9)
     films = films._replace(pair=films.pair + 1)  # a text without its film, and films without their text
-    build = get_builder(objective.loss)
-    leaves = [t.clone().requires_grad_() for t in (z_img, z_txt, torch.tensor(scale, dtype=torch.float64))]
-    whole = contrastive_loss(leaves[0], leaves[1], leaves[2], films, texts, objective, build, 4)
+    numbers = [z_img.new_tensor(scale), z_img.new_tensor([-3.0])]
+    leaves = [t.clone().requires_grad_() for t in (z_img, z_txt, *numbers)]
+    whole = tiled(*leaves, films, texts, objective)
     (3 * whole).backward()  # type: ignore[no-untyped-call]
 
     mine = [[slice(*ends) for ends in pairwise(bounds)] for bounds in shares]
@@ -71,17 +64,17 @@ def test_processes_together_are_one_process(
 
     def process(rank: int) -> tuple[Tensor, list[Tensor]]:
         peers = Threads(board, barrier, rank, mine[0][rank], mine[1][rank])
-        parts = (z_img[peers.films], z_txt[peers.texts], torch.tensor(scale, dtype=torch.float64))
-        own = [t.clone().requires_grad_() for t in parts]
-        loss = contrastive_loss(own[0], own[1], own[2], films, texts, objective, build, 4, peers=peers)
+        own = [t.clone().requires_grad_() for t in (z_img[peers.films], z_txt[peers.texts], *numbers)]
+        loss = tiled(*own, films, texts, objective, peers=peers)
         (3 * loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), [leaf.grad for leaf in own if leaf.grad is not None]
 
     with ThreadPoolExecutor(world) as pool:
         found = list(pool.map(process, range(world)))
     for loss, _ in found:
-        torch.testing.assert_close(loss, whole.detach(), rtol=1e-12, atol=0)
-    gradients = zip(*(gradients for _, gradients in found), strict=True)
-    d_img, d_txt, d_scale = gradients
-    for ours, leaf in zip((torch.cat(d_img), torch.cat(d_txt), sum(d_scale)), leaves, strict=True):
+        torch.testing.assert_close(loss, whole.detach(), rtol=1e-12, atol=1e-14)
+    d_img, d_txt, *d_numbers = zip(*(gradients for _, gradients in found), strict=True)
+    joined = [torch.cat(d_img), torch.cat(d_txt), *(sum(parts) for parts in d_numbers)]
+    for ours, leaf in zip(joined, leaves[: len(joined)], strict=True):
         torch.testing.assert_close(ours, leaf.grad, rtol=1e-9, atol=1e-12)
+    assert len(joined) == 3 + (objective.loss == "sigmoid")

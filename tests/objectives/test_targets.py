@@ -1,75 +1,74 @@
-"""Target builders against a slow transcription, and what UMCL's targets promise."""
+"""How alike rows are, against a slow transcription, and what the parts of a batch are."""
 
-import numpy as np
 import pytest
 import torch
 
-from umcl_bench.errors import BenchError, UsageError
-from umcl_bench.objectives.targets import Side, get_builder, identity, umcl
+from tests.objectives.slow import batch, similarity
+from umcl_bench.objectives.targets import Meaning, Side, label_similarity, same_pair, shared_claims
 from umcl_bench.spec import Objective
 
 
-def slow_umcl(films: Side, texts: Side, objective: Objective) -> list[list[float]]:
-    """The docstring of `umcl`, with sets."""
-    out = []
-    for i in range(len(films.pair)):
-        row = []
-        has, lacks = (set(np.flatnonzero(part[i])) for part in (films.present, films.absent))
-        for j in range(len(texts.pair)):
-            says, denies = (set(np.flatnonzero(part[j])) for part in (texts.present, texts.absent))
-            mine, theirs = (lacks, denies) if denies else (has, says)
-            shared = len(mine & theirs)
-            similar = {
-                "any": float(shared > 0),
-                "jaccard": shared / len(mine | theirs) if mine | theirs else 0.0,
-                "cosine": shared / (len(mine) * len(theirs)) ** 0.5 if mine and theirs else 0.0,
-            }[objective.similarity]
-            same = float(films.pair[i] == texts.pair[j])
-            row.append(max(same, similar**objective.sharpness))
-        out.append(row)
-    return out
-
-
-@pytest.mark.parametrize("similarity", ["any", "jaccard", "cosine"])
+@pytest.mark.parametrize("name", ["any", "jaccard", "cosine", "dot"])
 @pytest.mark.parametrize("sharpness", [1.0, 2.5])
-def test_umcl_is_its_definition(similarity: str, sharpness: float) -> None:
-    rng = np.random.default_rng(3)
-    present = (rng.random((9, 5)) < 0.4).astype(np.float32)
-    absent = ((rng.random((9, 5)) < 0.5) & (present == 0)).astype(np.float32)
-    says = np.where((np.arange(9) % 2 == 0)[:, None], present, 0).astype(np.float32)
-    denies = np.where((np.arange(9) % 2 == 1)[:, None], np.eye(5, dtype=np.float32)[np.arange(9) % 5], 0)
-    pair = torch.arange(9)
-    films = Side(pair, torch.from_numpy(present), torch.from_numpy(absent))
-    texts = Side(pair, torch.from_numpy(says), torch.from_numpy(denies.astype(np.float32)))
-    objective = Objective(loss="umcl", similarity=similarity, sharpness=sharpness)  # type: ignore[arg-type]
-    found = umcl(films, texts, objective)
-    torch.testing.assert_close(found, torch.tensor(slow_umcl(films, texts, objective)))
+def test_label_similarity_is_its_definition(name: str, sharpness: float) -> None:
+    """Films that know present and absent findings, or none; texts that affirm, deny, do both, or claim nothing."""
+    _, _, films, texts = batch(13, 11)
+    affirms, denies = (part.any(1) for part in (texts.present, texts.absent))
+    assert {(bool(a), bool(d)) for a, d in zip(affirms, denies, strict=True)} == {
+        (True, False), (False, True), (True, True), (False, False),
+    }  # fmt: skip
+    objective = Objective("umcl", name, sharpness)  # type: ignore[arg-type]
+    slow = [[similarity(films, texts, i, j, objective) for j in range(11)] for i in range(13)]
+    torch.testing.assert_close(label_similarity(films, texts, objective), torch.tensor(slow, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("similarity", ["any", "jaccard", "cosine"])
-def test_a_soft_label_is_that_much_of_a_claim(similarity: str) -> None:
+def test_a_sentence_may_affirm_and_deny() -> None:
+    """'Cardiomegaly without effusion' beside films with (a, no b), (a, b), (b, no a), and nothing known."""
+    films = Side(torch.arange(4), torch.tensor([[1.0, 0], [1, 1], [0, 1], [0, 0]]),
+                 torch.tensor([[0.0, 1], [0, 0], [1, 0], [0, 0]]))  # fmt: skip
+    text = Side(torch.tensor([9]), torch.tensor([[1.0, 0]]), torch.tensor([[0.0, 1]]))
+    found = {
+        name: label_similarity(films, text, Objective("umcl", name)).flatten().tolist()
+        for name in ("any", "dot", "jaccard", "cosine")
+    }
+    assert found["any"] == [1, 1, 0, 0]
+    assert found["dot"] == [2, 1, 0, 0]
+    assert found["jaccard"] == pytest.approx([1, 1 / 3, 0, 0])
+    assert found["cosine"] == pytest.approx([1, 1 / 2, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["any", "jaccard", "cosine", "dot"])
+def test_a_soft_label_is_that_much_of_a_claim(name: str) -> None:
     """An uncertain finding (0.7) is 0.7 of what its prompt says, and 0.3 of what the prompt that denies it says."""
     films = Side(torch.tensor([0]), torch.tensor([[0.7]]), torch.tensor([[0.3]]))
     texts = Side(torch.tensor([1, 2]), torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [1.0]]))
-    objective = Objective(loss="umcl", similarity=similarity)  # type: ignore[arg-type]
-    torch.testing.assert_close(umcl(films, texts, objective), torch.tensor([[0.7, 0.3]]))
+    objective = Objective("umcl", name)  # type: ignore[arg-type]
+    torch.testing.assert_close(label_similarity(films, texts, objective), torch.tensor([[0.7, 0.3]]))
 
 
-def test_without_labels_umcl_is_clip() -> None:
-    side = Side(torch.tensor([4, 7, 4]), torch.zeros(3, 2), torch.zeros(3, 2))
-    for similarity in ("any", "jaccard", "cosine"):
-        objective = Objective(loss="umcl", similarity=similarity)
-        torch.testing.assert_close(umcl(side, side, objective), identity(side, side, objective))
+@pytest.mark.parametrize("name", ["jaccard", "cosine"])
+def test_the_same_labels_are_alike_however_many(name: str) -> None:
+    claims = torch.ones(14, 14).tril()
+    side = Side(torch.arange(14), claims, torch.zeros(14, 14))
+    found = label_similarity(side, side, Objective("umcl", name)).diagonal()  # type: ignore[arg-type]
+    torch.testing.assert_close(found, torch.ones(14))
 
 
-def test_a_repeated_row_is_a_pair_with_each_of_its_copies() -> None:
-    side = Side(torch.tensor([4, 7, 4]), torch.zeros(3, 2), torch.zeros(3, 2))
-    assert identity(side, side, Objective()).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+def test_pairs_and_claims_by_hand() -> None:
+    side = Side(
+        torch.tensor([4, 7, 4]), torch.tensor([[1.0, 1], [1, 0], [0, 0]]), torch.tensor([[0.0, 0], [0, 1], [1, 1]])
+    )
+    assert same_pair(side, side).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
+    assert shared_claims(side, side).tolist() == [[2, 1, 0], [1, 2, 1], [0, 1, 2]]
+    assert shared_claims(side.affirmed(), side.affirmed()).tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
 
 
-def test_names_and_functions_of_ones_own() -> None:
-    assert id(get_builder("tests.objectives.test_targets:slow_umcl")) == id(slow_umcl)
-    with pytest.raises(UsageError, match=r"'umlc'.*Did you mean 'umcl'"):
-        get_builder("umlc")
-    with pytest.raises(BenchError, match="no_such"):
-        get_builder("umcl_bench.spec:no_such")
+def test_some_rows_of_a_side_keep_their_meaning() -> None:
+    meaning = Meaning(torch.eye(3), 0.9, 0.5)
+    side = Side(torch.tensor([4, 7, 9]), torch.eye(3), torch.zeros(3, 3), meaning)
+    for some in (side.rows(slice(1, 3)), side.rows(torch.tensor([1, 2]))):
+        assert some.pair.tolist() == [7, 9]
+        assert some.meaning is not None
+        assert torch.equal(some.meaning.vectors, torch.eye(3)[1:])
+        assert some.meaning[1:] == (0.9, 0.5)
+    assert side._replace(meaning=None).rows(slice(1)).meaning is None

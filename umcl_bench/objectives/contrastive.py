@@ -1,69 +1,29 @@
-"""The contrastive loss with a target matrix, exact and tiled, on one process or over several.
+"""The contrastive losses, exact and tiled, on one process or over several, and what they ask of the model.
 
-With z_ij = scale x_i . t_j and targets T = S / (row sum of S), the cross-entropy of film i is
-L_i = lse_j z_ij - (sum_j S_ij z_ij) / (sum_j S_ij), and the same over columns for texts. Both directions are summed
-tile by tile; the backward pass makes each tile again: memory is O(n d + tile^2), and neither z nor S is ever whole.
+With z_ij = scale x_i . t_j (+ bias), what is needed of each line of z is summed tile by tile (objectives/forms.py); the
+backward pass makes each tile again: memory is O(n d + tile^2), and neither z nor the targets S are ever whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from umcl_bench.objectives.targets import Builder, Side, same_pair, shared_claims
+from umcl_bench.objectives.forms import Form, Sigmoid, Softmax, capped_share
+from umcl_bench.objectives.losses import Loss
+from umcl_bench.objectives.targets import Side, same_pair, shared_claims
+from umcl_bench.objectives.tiles import TILE, Alone, Batch, Peers, tiles
 from umcl_bench.spec import Objective
-
-TILE = (
-    512  # a tile of floats is 1 MB: it stays in a processor's cache, and its memory is used again without page faults
-)
-Tile = Callable[[slice, slice], Tensor]
-
-
-class Peers(Protocol):
-    """The processes of one training: each holds some consecutive films and texts of the global batch.
-
-    All of them call these methods in the same order, each once in a forward or a backward pass.
-    """
-
-    @property
-    def films(self) -> slice:
-        """This process's rows of the global batch's films."""
-
-    @property
-    def texts(self) -> slice:
-        """This process's rows of the global batch's texts."""
-
-    def gather_texts(self, mine: Tensor) -> Tensor:
-        """(m_r, ...) -> (m, ...): all processes' rows in order, without a gradient."""
-
-    def gather_columns(self, mine: Tensor) -> Tensor:
-        """A tensor of the same shape (...) everywhere -> (world, ...), by rank."""
-
-    def total(self, mine: Tensor) -> Tensor:
-        """The sum over the processes of a tensor of the same shape everywhere."""
-
-
-class _Alone:
-    films = texts = slice(None)
-
-    def gather_texts(self, mine: Tensor) -> Tensor:
-        return mine
-
-    def gather_columns(self, mine: Tensor) -> Tensor:
-        return mine[None]
-
-    def total(self, mine: Tensor) -> Tensor:
-        return mine
 
 
 class Statistics(NamedTuple):
     """What a batch asks of the model, averaged over its films (text to image is not counted).
 
-    false_negative_rate: of all pairs of a film with another row's text, the share that has a claim in common and yet a
-    target of 0. target_entropy: of a film's targets, in nats. positives: texts with a target above 0, a film.
+    false_negative_rate: of all pairs of a film with another row's text, the share that has a claim in common and yet is
+    pushed apart (a target of 0, and not neutral). target_entropy: of a film's targets, in nats. positives: texts with a
+    target above 0, a film.
     """
 
     false_negative_rate: float
@@ -78,101 +38,35 @@ def contrastive_loss(
     films: Side,
     texts: Side,
     objective: Objective,
-    build: Builder,
+    loss: Loss,
     tile: int = TILE,
     *,
+    bias: Tensor | None = None,
     peers: Peers | None = None,
     precision: torch.dtype | None = None,
 ) -> Tensor:
-    """W CE(T_i2t, z) + (1 - w) CE(T_t2i, z^T) as a scalar, for unit rows z_img (n, d), z_txt (m, d).
+    """The loss as a scalar, for unit rows z_img (n, d), z_txt (m, d); its docstring has the formula.
 
-    Rows (columns) without any target are left out of their mean.
+    `bias`, of one element, is added to the logits of 'sigmoid' (None: the objective's, which does not learn); the
+    others, which it would not change, do not read it.
 
     With `peers`, z_img and z_txt are this process's rows, and `films` and `texts` describe the whole batch on every
-    process. The value is the whole batch's, the same everywhere; so are the gradients of z_img and z_txt. That of
-    `scale` is this process's part, and the parts add up to the whole.
+    process. The value is the whole batch's, the same everywhere; so are the gradients of z_img and z_txt. Those of
+    `scale` and `bias` are this process's parts, and the parts add up to the whole.
 
     `precision` is the type of the factors of the matrix products, by default that of z: bfloat16 is faster and rounds
     the logits to 8 bits (results/performance/loss.md has the error).
     """
-    peers = peers or _Alone()
-    mine = films.rows(peers.films)
-
-    def targets(rows: slice, columns: slice) -> Tensor:
-        return build(mine.rows(rows), texts.rows(columns), objective).to(z_img.dtype)
-
+    peers = peers or Alone()
+    sizes = len(films.pair), len(texts.pair)
+    batch = Batch(films.rows(peers.films), texts, objective, loss.targets, sizes, peers, z_img.new_empty(0))
+    if loss.form is not Sigmoid:
+        bias = None
+    elif bias is None:
+        bias = z_img.new_tensor(objective.bias)
     with torch.autocast(z_img.device.type, enabled=False):
-        loss: Tensor = _Tiled.apply(
-            z_img, z_txt, scale, targets, objective.image_to_text, tile, peers, precision or z_img.dtype
-        )
-    return loss
-
-
-@torch.no_grad()
-def target_statistics(films: Side, texts: Side, objective: Objective, build: Builder, tile: int = TILE) -> Statistics:
-    """The batch's false-negative rate, target entropy and positives per film.
-
-    Of several processes each can take its own films (`films.rows(peers.films)`) and all texts.
-    """
-    n, m = len(films.pair), len(texts.pair)
-    counts = torch.zeros(3, dtype=torch.float64, device=films.pair.device)
-    total, weighted = torch.zeros(n, device=films.pair.device), torch.zeros(n, device=films.pair.device)
-    for i, j in _tiles(n, m, tile):
-        rows, columns = films.rows(i), texts.rows(j)
-        s = build(rows, columns, objective).float()
-        other = same_pair(rows, columns) == 0
-        missed = other & (s == 0) & (shared_claims(rows, columns) > 0)
-        counts += torch.stack([missed.sum(), other.sum(), (s > 0).sum()])
-        total[i] += s.sum(1)
-        weighted[i] += torch.special.xlogy(s, s).sum(1)
-    kept = total > 0
-    entropy = (total[kept].log() - weighted[kept] / total[kept]).mean()
-    missed_pairs, others, positives = counts.tolist()
-    return Statistics(missed_pairs / others if others else float("nan"), float(entropy), positives / n)
-
-
-def _tiles(n: int, m: int, tile: int) -> Iterator[tuple[slice, slice]]:
-    for i in range(0, n, tile):
-        for j in range(0, m, tile):
-            yield slice(i, min(i + tile, n)), slice(j, min(j + tile, m))
-
-
-class _Sums(NamedTuple):
-    """Of each line of the matrices (a row, or a column): log-sum-exp of z, sum of S, and sum of S z."""
-
-    lse: Tensor
-    s: Tensor
-    sz: Tensor
-
-    @classmethod
-    def zeros(cls, n: int, like: Tensor) -> _Sums:
-        return cls(like.new_full((n,), -torch.inf), like.new_zeros(n), like.new_zeros(n))
-
-    def add(self, at: slice, logits: Tensor, s: Tensor, sz: Tensor, axis: int) -> None:
-        torch.logaddexp(self.lse[at], _logsumexp(logits, axis), out=self.lse[at])
-        self.s[at].add_(s.sum(axis))
-        self.sz[at].add_(sz.sum(axis))
-
-    def over(self, peers: Peers) -> _Sums:
-        """The same lines of all processes, joined."""
-        lse, s, sz = peers.gather_columns(torch.stack(self)).unbind(1)
-        return _Sums(lse.logsumexp(0), s.sum(0), sz.sum(0))
-
-    def losses(self) -> Tensor:
-        """(2,): the sum of the cross-entropies of the lines that have a target, and how many these are."""
-        kept = self.s > 0
-        return torch.stack([torch.where(kept, self.lse - self.sz / self.s, 0).sum(), kept.sum().to(self.s.dtype)])
-
-    def factors(self, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Each line's weight (n,), `share` or 0 for lines without a target, and that through its sum of S."""
-        kept = self.s > 0
-        return torch.where(kept, share, 0), torch.where(kept, share / self.s, 0)
-
-
-def _logsumexp(z: Tensor, axis: int) -> Tensor:
-    """As torch.logsumexp, which takes a tile as long as its matrix product on a CPU: this is eight times faster."""
-    top = z.amax(axis, keepdim=True)
-    return (z - top).exp_().sum(axis).log_() + top.squeeze(axis)
+        value: Tensor = _Tiled.apply(z_img, z_txt, scale, bias, batch, loss.form, tile, precision or z_img.dtype)
+    return value
 
 
 class _Tiled(torch.autograd.Function):
@@ -182,42 +76,107 @@ class _Tiled(torch.autograd.Function):
         z_img: Tensor,
         z_txt: Tensor,
         scale: Tensor,
-        targets: Tile,
-        share: float,
+        bias: Tensor | None,
+        batch: Batch,
+        make: type[Form],
         tile: int,
-        peers: Peers,
         precision: torch.dtype,
     ) -> Tensor:
-        x, y = (scale * z_img).to(precision), peers.gather_texts(z_txt).to(precision)
-        rows, columns = _Sums.zeros(len(x), z_img), _Sums.zeros(len(y), z_img)
-        for i, j in _tiles(len(x), len(y), tile):
-            logits, s = (x[i] @ y[j].T).to(z_img.dtype), targets(i, j)
-            sz = s * logits
-            rows.add(i, logits, s, sz, 1)
-            columns.add(j, logits, s, sz, 0)
-        columns = columns.over(peers)
-        sums = torch.stack([peers.total(rows.losses()), columns.losses()])
-        weights = sums.new_tensor([share, 1 - share]) / sums[:, 1].clamp(min=1)
-        of_rows, of_columns = rows.factors(weights[0]), columns.factors(weights[1])
-        ctx.save_for_backward(z_img, y, scale, rows.lse, *of_rows, columns.lse, *of_columns)
-        ctx.rest = (targets, tile, peers)
-        return weights @ sums[:, 0]
+        x, y = (scale * z_img).to(precision), batch.peers.gather_texts(z_txt).to(precision)
+        form = make(batch, scale.detach())
+        for _ in range(form.sweeps):
+            for i, j in tiles(len(x), len(y), tile):
+                form.add(i, j, _logits(x[i], y[j], bias, z_img.dtype))
+            form.end_sweep()
+        ctx.save_for_backward(z_img, y, scale, bias)
+        ctx.rest = (batch.peers, form, tile)
+        return form.value()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        z_img, y, scale, row_lse, row_weight, row_s, column_lse, column_weight, column_s = ctx.saved_tensors
-        targets, tile, peers = ctx.rest
+        z_img, y, scale, bias = ctx.saved_tensors
+        peers, form, tile = ctx.rest
         x = (scale * z_img).to(y.dtype)
         d_img, d_txt = torch.zeros_like(z_img), z_img.new_zeros(y.shape)
-        for i, j in _tiles(len(x), len(y), tile):
-            logits = (x[i] @ y[j].T).to(z_img.dtype)
-            g = (logits - row_lse[i, None]).exp_().mul_(row_weight[i, None])
-            g.addcmul_(logits.sub_(column_lse[j]).exp_(), column_weight[j])
-            g.addcmul_(targets(i, j), row_s[i, None] + column_s[j], value=-1)
+        d_bias = torch.zeros_like(bias) if ctx.needs_input_grad[3] else None
+        for i, j in tiles(len(x), len(y), tile):
+            g = form.gradient(i, j, _logits(x[i], y[j], bias, z_img.dtype))
+            if d_bias is not None:
+                d_bias += g.sum()
             g = g.to(y.dtype)
             d_img[i].add_(g @ y[j])
             d_txt[j].add_(g.T @ x[i])
-        d_img *= grad
         d_scale = (d_img * z_img).sum()  # sum_ij g_ij x_i . t_j, without another pass over the tiles
+        if form.d_scale is not None:
+            d_scale += form.d_scale
+        if d_bias is not None:
+            d_bias *= grad
         d_txt = peers.total(d_txt.mul_(grad))[peers.texts]
-        return d_img.mul_(scale), d_txt, d_scale.reshape(scale.shape), None, None, None, None, None
+        d_scale = d_scale.mul_(grad).reshape(scale.shape)
+        return d_img.mul_(scale * grad), d_txt, d_scale, d_bias, None, None, None, None
+
+
+def _logits(x: Tensor, y: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    logits = (x @ y.T).to(dtype)
+    return logits if bias is None else logits.add_(bias)
+
+
+@torch.no_grad()
+def target_statistics(films: Side, texts: Side, objective: Objective, loss: Loss, tile: int = TILE) -> Statistics:
+    """The batch's false-negative rate, target entropy and positives per film.
+
+    Of several processes each can take its own films (`films.rows(peers.films)`) and all texts.
+    """
+    n, m = len(films.pair), len(texts.pair)
+    counts = torch.zeros(3, dtype=torch.float64, device=films.pair.device)
+    sums = torch.zeros(2, 2, n, device=films.pair.device)  # of own and other targets S: S, and S log S
+    for i, j in tiles(n, m, tile):
+        rows, columns = films.rows(i), texts.rows(j)
+        weights, neutral = loss.targets(rows, columns, objective)
+        s, same = weights.float(), same_pair(rows, columns)
+        missed = (same + s == 0) & (shared_claims(rows, columns) > 0)
+        if neutral is not None:
+            missed &= ~neutral
+        counts += torch.stack([missed.sum(), (same == 0).sum(), (s > 0).sum()])
+        for of, part in enumerate((s * same, s * (1 - same))):
+            sums[of, :, i] += torch.stack([part.sum(1), torch.special.xlogy(part, part).sum(1)])
+    missed_pairs, others, positives = counts.tolist()
+    entropy = _entropy(sums, objective.cap if loss.form is Softmax else 0)
+    return Statistics(missed_pairs / others if others else float("nan"), entropy, positives / n)
+
+
+def _entropy(sums: Tensor, cap: float) -> float:
+    """Of targets with these sums of S and of S log S (own or other, 2, n), with others scaled down to the cap."""
+    (own, own_log), (other, other_log) = sums
+    share = capped_share(own, other, cap) if cap else torch.ones_like(other)
+    total = own + share * other
+    logs = own_log + share * (other_log + share.log() * other)
+    kept = total > 0
+    return float((total[kept].log() - logs[kept] / total[kept]).mean())
+
+
+@torch.no_grad()
+def alignment_and_uniformity(
+    z_img: Tensor, z_txt: Tensor, films: Side, texts: Side, tile: int = TILE
+) -> tuple[float, float]:
+    """Alignment and uniformity (Wang and Isola 2020, 2005.10242, sections 4.1.1 and 4.1.2) of unit rows (n, d), (m, d).
+
+    Alignment is the mean squared distance of a film and a text of its row. Uniformity is log mean exp(-2 distance^2)
+    over the pairs of different rows' films, averaged with that of texts. Both are better the lower they are, and NaN
+    where there is no such pair.
+    """
+    sides = ((z_img, films), (z_txt, texts))
+    uniformity = [_mean_over_pairs(side, side, tile, same=False).log() for side in sides]
+    return float(_mean_over_pairs(*sides, tile, same=True)), float(sum(uniformity) / 2)
+
+
+def _mean_over_pairs(one: tuple[Tensor, Side], other: tuple[Tensor, Side], tile: int, *, same: bool) -> Tensor:
+    """The mean squared distance of pairs of the same row; or the mean exp(-2 distance^2) of pairs of different rows."""
+    (x, of_x), (y, of_y) = one, other
+    total = torch.zeros(2, dtype=torch.float64, device=x.device)
+    for i, j in tiles(len(x), len(y), tile):
+        squared = (2 - 2 * (x[i].float() @ y[j].float().T)).clamp_(min=0)
+        wanted = (same_pair(of_x.rows(i), of_y.rows(j)) > 0) == same
+        values = squared if same else squared.mul_(-2).exp_()
+        total += torch.stack([(values * wanted).sum(), wanted.sum()])
+    return total[0] / total[1]
