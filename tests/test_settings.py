@@ -124,3 +124,11 @@ def test_the_command_on_record_says_setting_tower_start_and_variant() -> None:
         "umcl-bench run --model clip+loss=umcl --task t --size base --image-tower swin-t --init scratch"
     )
     assert command(Request("clip", "t", setting="paper")) == "umcl-bench run --model clip --task t --setting paper"
+
+
+def test_several_models_are_trained_one_after_another(quick: Quick, tmp_path: Path) -> None:
+    code, out, err = quick("train", "--model", "clip,umcl", "--loss", "unicl", "-q")
+    assert code == 0, err
+    names = sorted(folder.name.rpartition("-s0-")[0] for folder in (tmp_path / "runs" / "checkpoints").iterdir())
+    assert names == ["clip-loss-unicl-tiny", "umcl-loss-unicl-tiny"]
+    assert [line.split()[0] for line in out.splitlines()].count("checkpoint") == 2

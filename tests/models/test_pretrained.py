@@ -9,10 +9,12 @@ import pytest
 import timm
 import torch
 from huggingface_hub import constants
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
+from tests.conftest import Quick
+from umcl_bench import spec
 from umcl_bench.data.tokens import END, PAD, START, UNKNOWN, encode
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models.dual import DualEncoder, build_encoder
@@ -267,3 +269,25 @@ def test_weights_saved_under_the_oldest_names_fit(towers: Path) -> None:
     renamed = {n.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): v for n, v in state.items()}
     torch.save({**renamed, "bert.embeddings.position_ids": torch.arange(32)[None]}, path)
     assert torch.equal(loaded(recipe_of()).text.trunk.encoder.layer[0].output.LayerNorm.bias, expected)
+
+
+def test_a_run_starts_from_the_towers_and_its_record_says_so(
+    quick: Quick, towers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = dataclasses.replace(recipe_of().size, name="base", optim=Optim(1e-9, 0.0, 32, 64, warmup_share=0.5))
+    monkeypatch.setitem(spec.SIZES, "base", size)
+    command = ("run", "--model", "clip", "--task", "zeroshot-chexpert", "--size", "base")
+    for _ in range(2):
+        code, _, err = quick(*command)
+        assert code == 0, err
+    (first,) = (tmp_path / "runs" / "records").glob("*/result.json")
+    recipe = json.loads(first.read_text())["model"]["recipe"]
+    assert (recipe["init"], recipe["towers"]) == ("pretrained", check_towers(size, Baseline("clip")))
+    (weights,) = (tmp_path / "runs" / "checkpoints").glob("*/model.safetensors")
+    saved = torch.load(towers / "bert" / "pytorch_model.bin", weights_only=True)
+    name = "encoder.layer.1.output.dense.weight"
+    torch.testing.assert_close(load_file(weights)[f"text.trunk.{name}"], saved[f"bert.{name}"], rtol=0, atol=1e-6)
+    write_text(towers / "bert", initializer_range=0.1)
+    code, _, err = quick(*command)
+    assert code == 0, err
+    assert len(list((tmp_path / "runs" / "records").glob("*/result.json"))) == 2
