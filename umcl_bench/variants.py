@@ -11,6 +11,8 @@ from umcl_bench.spec import LABEL_LOSSES, Baseline
 
 _PARTS = ("objective", "prompt", "heads", "sampling")
 _SHORT = {"prompt": "prompt.kind"}
+_FIXED = ("terms", "objective.terms", "ratio", "sampling.ratio", "weights", "released", "uses_labels")
+"""What no word can say, and what follows from other choices."""
 
 
 def with_changes(baseline: Baseline, changes: Sequence[str]) -> Baseline:
@@ -73,10 +75,10 @@ def _path(baseline: Baseline, name: str) -> str:
         known |= {f"{part}.{field}": f"{part}.{field}" for field in fields}
         known |= {field: f"{part}.{field}" for field in fields if field not in known}
     known |= _SHORT
-    for fixed in ("name", *(part for part in _PARTS if part not in _SHORT)):
+    for fixed in ("name", *(part for part in _PARTS if part not in _SHORT), *_FIXED):
         known.pop(fixed, None)
     if name not in known:
-        raise unknown_name("field", name, known)
+        raise unknown_name("field", name, [field for field in known if "." not in field])
     return known[name]
 
 
@@ -97,4 +99,4 @@ def _parse(path: str, text: str, before: Any) -> Any:
     except (KeyError, ValueError):
         kind = "true or false" if isinstance(before, bool) else "a number"
         raise UsageError(f"+{path}={text}: write {kind}; it is {before!r} now") from None
-    raise UsageError(f"+{path} can't be changed on the command line")
+    raise UsageError(f"+{path}={text}: this field takes no single value")

@@ -16,6 +16,7 @@ from umcl_bench.data.corpus import Corpus, Rows, count_kinds
 from umcl_bench.data.tokens import train_tokenizer
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import UsageError
+from umcl_bench.models.pretrained import pretrained_tokenizer
 from umcl_bench.models.prompts import state_names
 from umcl_bench.spec import Baseline, Recipe
 from umcl_bench.training.sampler import draw_batches
@@ -124,7 +125,8 @@ def training_rows(
 ) -> TrainingRows:
     """The eligible rows with their claims and tokens. Raises UsageError where there are none.
 
-    Without a `tokenizer`, one is trained on the reports of the whole training split.
+    Without a `tokenizer`, it is the one of the text tower that the recipe starts from, or one that is trained on the
+    reports of the whole training split.
     """
     baseline = recipe.baseline
     train = corpus.rows("train")
@@ -134,6 +136,7 @@ def training_rows(
     names = [name.lower() for name in state_names(corpus.classes)]
     # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
     reports = [corpus.reports[row] or "" for row in train]
+    tokenizer = tokenizer or pretrained_tokenizer(recipe)
     tokenizer = tokenizer or train_tokenizer([*reports, *names, *names], recipe.size.text.vocabulary)
     texts = collect(tokenizer, told, present, absent, corpus.classes, recipe)
     return TrainingRows(

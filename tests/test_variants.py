@@ -1,0 +1,65 @@
+"""Variants of a model by name."""
+
+import pytest
+
+from umcl_bench import registry
+from umcl_bench.errors import UsageError
+from umcl_bench.spec import Prompt
+
+
+def test_a_variant_is_the_model_with_another_field() -> None:
+    clip = registry.get_baseline("clip")
+    found = registry.get_baseline("clip+loss=umcl+objective.similarity=jaccard")
+    assert found.name == "clip+loss=umcl+similarity=jaccard"
+    assert (found.objective.loss, found.objective.similarity) == ("umcl", "jaccard")
+    assert (clip.uses_labels, found.uses_labels) == (False, True)
+    assert found.rows == clip.rows
+    assert registry.get_baseline("clip+loss=debiased").uses_labels is False
+
+
+def test_the_order_of_changes_does_not_matter() -> None:
+    one, other = (registry.get_baseline(f"umcl+{a}+{b}") for a, b in (("loss=soft", "cap=2"), ("cap=2", "loss=soft")))
+    assert one == other
+
+
+def test_the_ladder_changes_one_thing_a_step() -> None:
+    steps = [
+        registry.get_baseline(f"umcl{c}") for c in ("+loss=infonce+prompt=hand", "+loss=infonce", "+prompt=hand", "")
+    ]
+    assert [(b.objective.loss, b.prompt.kind) for b in steps] == [
+        ("infonce", "hand"),
+        ("infonce", "continuous"),
+        ("umcl", "hand"),
+        ("umcl", "continuous"),
+    ]
+    assert {b.rows for b in steps} == {registry.get_baseline("umcl").rows}
+    assert {b.prompt.share for b in steps} == {0.25}
+
+
+def test_a_prompts_kind_brings_what_belongs_to_it() -> None:
+    assert registry.get_baseline("umcl+prompt=hand").prompt == Prompt(share=0.25, negative_share=0.25)
+    assert registry.get_baseline("clip+prompt=continuous").prompt.length == 8
+    assert registry.get_baseline("clip+prompt=continuous+length=4").prompt.length == 4
+    assert registry.get_baseline("cxr-clip+prompt=continuous").prompt.wording == "name"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("clip+los=umcl", "no field is named 'los'. Did you mean 'loss'"),
+        ("clip+loss=uml", "it must be one of infonce"),
+        ("clip+loss", r"write \+field=value, as in \+loss=umcl"),
+        ("clip+loss=", r"write \+field=value"),
+        ("umcl+length=x", "write a number; it is 8 now"),
+        ("umcl+length=0", "length of at least 1"),
+        ("umcl+cap=2+objective.cap=3", "cap is changed twice"),
+        ("clip+learn_temperature=maybe", "write true or false"),
+        ("gloria+terms=3", "no field is named 'terms'"),
+        ("clip+name=other", "no field is named 'name'"),
+        ("clip+views=3", "views is 3"),
+        ("clp+loss=umcl", "Did you mean 'clip'"),
+    ],
+)
+def test_what_can_not_be_changed_is_said(name: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        registry.get_baseline(name)

@@ -1,0 +1,181 @@
+"""What rows show: sentences, a bank's sentences, one finding, all of them in one text, or their mean; in two views."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from umcl_bench import registry
+from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.reports.labeler import label_sentence
+from umcl_bench.data.tokens import train_tokenizer
+from umcl_bench.models.dual import TextBatch
+from umcl_bench.models.prompts import finding_sentences
+from umcl_bench.spec import TINY, Recipe
+from umcl_bench.training.batches import Batch, TrainingRows, training_rows
+from umcl_bench.training.start import empty_encoder, start_encoder
+from umcl_bench.training.texts import lists_of, word_numbers
+
+
+def rows_of(name: str, corpus: Corpus) -> tuple[Recipe, TrainingRows, Batch]:
+    recipe = Recipe(registry.get_baseline(name), TINY)
+    data = training_rows(corpus, recipe)
+    return recipe, data, next(data.batches(recipe))
+
+
+def text(data: TrainingRows, number: int) -> str:
+    names = len(data.texts.names.lengths)
+    tokens, place = (data.texts.names, number) if number < names else (data.texts.reports, number - names)
+    pieces = [data.tokenizer.id_to_token(i) for i in tokens.ids[place, 1 : tokens.lengths[place] - 1]]
+    return " ".join(pieces).replace(" ##", "")
+
+
+def plain(words: str) -> str:
+    return "".join(c for c in words.lower() if c.isalnum())
+
+
+def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
+    _, data, batch = rows_of("convirt", phantom)
+    (shown,) = batch.shown
+    different = set()
+    for row, number, says in zip(batch.rows, shown.parts[:, 0], shown.present, strict=True):
+        said = plain(text(data, number))
+        whole = plain(str(phantom.reports[data.rows[row]]))
+        assert said in whole
+        different.add(len(said) < len(whole))
+        np.testing.assert_array_equal(says, data.present[row])  # the study's, as labels are not learned from
+    assert True in different
+
+
+def test_a_sentence_claims_what_the_labeler_reads_in_it(phantom: Corpus) -> None:
+    _, data, batch = rows_of("convirt+loss=umcl", phantom)
+    (shown,) = batch.shown
+    claimed = 0
+    for number, says, denies in zip(shown.parts[:, 0], shown.present, shown.absent, strict=True):
+        verdicts = label_sentence(text(data, number))
+        for k, name in enumerate(data.classes):
+            assert says[k] == (verdicts.get(name) == "positive")
+            assert denies[k] == (verdicts.get(name) == "negative" and name != "No Finding")
+        claimed += int(says.any() or denies.any())
+    assert claimed > 10
+
+
+def test_medclip_shows_a_bank_s_sentence_with_a_common_finding(phantom: Corpus) -> None:
+    _, data, _ = rows_of("medclip", phantom)
+    names = len(data.texts.names.lengths)
+    none = data.classes.index("No Finding")
+    shown_by_others = 0
+    for batch in data.batches(Recipe(registry.get_baseline("medclip"), dataclasses.replace(TINY))):
+        (shown,) = batch.shown
+        for row, number, says in zip(batch.rows, shown.parts[:, 0], shown.present, strict=True):
+            if not data.has_text[row] and number >= names:
+                assert (says * data.present[row]).any()
+                shown_by_others += 1
+            if number >= names and not data.texts.report_present[number - names].any():
+                raise AssertionError("a sentence without a finding is 'No Finding' to MedCLIP")
+        if shown_by_others > 50:
+            break
+    assert shown_by_others > 50
+    assert data.texts.report_present[:, none].any()
+
+
+@pytest.mark.parametrize("several", ["set", "mean"])
+def test_several_labels_become_one_text(phantom: Corpus, several: str) -> None:
+    recipe, data, batch = rows_of(f"umcl+several={several}", phantom)
+    (shown,) = batch.shown
+    names, k, together = len(data.texts.names.lengths), len(data.classes), 0
+    for row, numbers, says, denies in zip(batch.rows, shown.parts, shown.present, shown.absent, strict=True):
+        told = numbers[numbers >= 0]
+        if told[0] >= names or denies.any():
+            assert len(told) == 1
+            continue
+        expected = [data.classes[c].lower() for c in np.flatnonzero(data.present[row])]
+        np.testing.assert_array_equal(says, data.present[row])
+        found = [text(data, number) for number in told]
+        assert found == ([", ".join(expected).replace(",", " ,")] if several == "set" else expected)
+        together += len(expected) > 1
+    assert together > 3
+    assert recipe.baseline.prompt.several == several
+    assert (data.texts.name_states[: 2 * k] == np.arange(2 * k)).all()
+
+
+def test_the_mean_of_texts_is_the_mean_of_their_embeddings(phantom: Corpus) -> None:
+    recipe, data, _ = rows_of("umcl+several=mean", phantom)
+    encoder = empty_encoder(recipe, data).eval()
+    names = data.texts.names
+    ids, lengths, states = (torch.from_numpy(a) for a in (names.ids[:3], names.lengths[:3], data.texts.name_states[:3]))
+    empty = torch.zeros(0, 2, dtype=torch.int64)
+    place = torch.tensor([[0, 1], [2, -1]])
+    found = encoder.text_features(TextBatch(ids, lengths, states, empty, lengths[:0], place))["text"]
+    each = encoder.encode_names(ids, lengths, states)
+    torch.testing.assert_close(found[0], torch.nn.functional.normalize(each[0] + each[1], dim=0))
+    torch.testing.assert_close(found[1], each[2])
+
+
+def test_two_views_are_drawn_apart(phantom: Corpus) -> None:
+    _, data, batch = rows_of("cxr-clip", phantom)
+    one, other = batch.shown
+    reported = data.has_text[batch.rows]
+    assert (one.parts != other.parts)[reported].mean() > 0.3
+    sentences = {s for name in data.classes for absent in (False, True) for s in finding_sentences(name, absent=absent)}
+    known = {plain(s) for s in sentences}
+    prompted = one.parts[~reported, 0]
+    assert {plain(text(data, number)) for number in prompted} <= known
+    assert len(set(prompted.tolist())) > 5
+
+
+def test_class_specific_vectors_are_a_finding_s_own(phantom: Corpus) -> None:
+    recipe, data, _ = rows_of("umcl+context=class-specific", phantom)
+    encoder = start_encoder(recipe, data).eval()
+    k = len(data.classes)
+    ids, lengths = (torch.from_numpy(a) for a in (data.texts.names.ids[:1], data.texts.names.lengths[:1]))
+    states = torch.tensor([0, 1, k])
+    found = encoder.prompts.embed(encoder.text, ids.expand(3, -1), lengths.expand(3), states)[0]
+    vectors = found[:, 1:9]
+    assert not torch.equal(vectors[0], vectors[1])
+    assert torch.equal(vectors[0], vectors[2])  # shared by the finding and its negation
+
+
+def test_prompts_may_begin_as_a_phrase(phantom: Corpus) -> None:
+    recipe, data, _ = rows_of("umcl+init=chest radiograph", phantom)
+    encoder = start_encoder(recipe, data)
+    ids = torch.tensor(data.tokenizer.encode("chest radiograph").ids)
+    words = encoder.text.embed(ids[None])[0]
+    assert encoder.prompts.context is not None
+    for place, vector in enumerate(encoder.prompts.context):
+        assert torch.equal(vector, words[place % len(words)])
+
+
+def test_findings_left_out_make_no_match(phantom: Corpus) -> None:
+    _, data, _ = rows_of("umcl+unmatched=Support Devices/Fracture", phantom)
+    assert [name for name, matched in zip(data.classes, data.matched, strict=True) if not matched] == [
+        "Fracture",
+        "Support Devices",
+    ]
+
+
+def test_lists_draw_one_of_theirs_and_nothing_of_nothing() -> None:
+    lists = lists_of([[3], [], [5, 7]])
+    rng = np.random.default_rng(0)
+    drawn = np.array([lists.draw(np.array([0, 1, 2]), rng) for _ in range(400)])
+    assert set(drawn[:, 0]) == {3}
+    assert set(drawn[:, 1]) == {-1}
+    assert np.mean(drawn[:, 2] == 5) == pytest.approx(0.5, abs=0.1)
+    assert lists_of([[], []]).draw(np.array([0, 1]), rng).tolist() == [-1, -1]
+
+
+def test_pieces_of_a_word_share_its_number() -> None:
+    tokenizer = train_tokenizer(["edema effusion"], 60)
+    ids = np.array([[2, *tokenizer.encode("edema xyz of").ids, 3, 0]])
+    continues = np.zeros(tokenizer.get_vocab_size(), bool)
+    for piece, number in tokenizer.get_vocab().items():
+        continues[number] = piece.startswith("##")
+    found = word_numbers(ids, continues)[0]
+    pieces = [tokenizer.id_to_token(int(i)) for i in ids[0]]
+    expected, word = [], -1
+    for piece in pieces:
+        word += not piece.startswith(("##", "["))
+        expected.append(-1 if piece.startswith("[") else word)
+    assert found.tolist() == expected
+    assert max(expected) == 2
