@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def read_state(path: Path, *, mapped: bool = False) -> State:
 
 
 def _unpickle(path: Path, mapped: bool) -> Any:
+    zipped = zipfile.is_zipfile(path)  # torch writes zip files since 1.6
     try:
-        unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else []
         inert = [name for name in unknown if name.startswith(_INERT)]
         if len(inert) < len(unknown):
             names = ", ".join(sorted(set(unknown) - set(inert))[:_SHOWN])
@@ -68,7 +70,7 @@ def _unpickle(path: Path, mapped: bool) -> Any:
                 "Where you trust it, convert it to safetensors in an environment of its own."
             )
         with torch.serialization.safe_globals([(_Inert, name) for name in inert]):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=(mapped and zipped) or None)
     except BenchError:
         raise
     except Exception as error:  # torch, zipfile and pickle raise what they like
