@@ -24,7 +24,7 @@ OBJECTIVES = [
     Objective("eliminate", "any", image_to_text=0.9),
     Objective("eliminate", "jaccard", threshold=1 / 3),
     Objective("debiased"),
-    Objective("debiased", prevalence=0.02, image_to_text=0.8),
+    Objective("debiased", prevalence=0.5, image_to_text=0.8),
     Objective("debiased", prevalence=0.0, image_to_text=0.0),
     Objective("sigmoid", bias=-3.0),
     Objective("triage"),

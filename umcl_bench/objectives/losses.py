@@ -91,8 +91,8 @@ def attract(films: Side, texts: Side, objective: Objective) -> Targets:
     """False negative attraction (Huynh et al., 2011.11765): suspected false negatives F_i are positives too.
 
     L_i = -1/(1 + |F_i|) [log p_ii + sum_{k in F_i} log p_ik]: S = 1 for the same pair and for F_i. Inferred: the paper
-    suspects by the similarity of images, here F_i are the other rows' texts whose labels have a similarity of at least
-    `threshold`.
+    suspects by the similarity of images (its code: the 10 most similar, with a score above 0.7); here F_i are the other
+    rows' texts whose labels have a similarity of at least `threshold`.
     """
     return Targets(_suspected(films, texts, objective).to(films.present.dtype).maximum(same_pair(films, texts)))
 
@@ -130,10 +130,10 @@ class Debiased(Separate):
         log_m, log_n = counts.clamp(min=1).log()
         total = torch.where(defined, negatives, 0)
         taken = torch.where(defined, own, 0) - log_m + log_n + (math.log(share) if share else -math.inf)
-        gap = taken - total
-        gap = torch.where(gap < 0, gap, -torch.finfo(gap.dtype).tiny)
-        left = total + gap.expm1().neg().log() - math.log1p(-share)
-        return torch.where(defined, torch.maximum(left, log_n - scale), -torch.inf)
+        left = taken < total
+        gap = torch.where(left, taken - total, -1)  # where nothing is left no gradient may pass through log 0
+        rest, floor = total + gap.expm1().neg().log() - math.log1p(-share), log_n - scale
+        return torch.where(defined, torch.where(left, torch.maximum(rest, floor), floor), -torch.inf)
 
 
 def sigmoid(films: Side, texts: Side, objective: Objective) -> Targets:
