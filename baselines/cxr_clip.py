@@ -9,7 +9,7 @@ sentences are ours, not the paper's. Every row goes through the towers twice: fo
 model takes twice the computation of the others.
 """
 
-from umcl_bench.spec import Baseline, Evidence, Objective, Prompt, Term
+from umcl_bench.spec import Augment, Baseline, Evidence, ImageTower, Objective, Optim, Prompt, Size, Term, clinical_bert
 
 BASELINE = Baseline(
     name="cxr-clip",
@@ -23,6 +23,36 @@ BASELINE = Baseline(
     text_view="sentence",
     views=2,
     uses_labels=True,
+    published=Size(  # MICCAI'23, kakaobrain/cxr-clip
+        name="paper",
+        image=ImageTower(
+            "swin_tiny_patch4_window7_224",
+            224,
+            mean=0.5,
+            std=0.5,  # code: Swin-T; code: 224, .5 and .5
+            weights="timm/swin_tiny_patch4_window7_224.ms_in1k",  # code
+        ),
+        text=clinical_bert(256),  # code
+        dim=512,  # code
+        optim=Optim(
+            learning_rate=5e-5,  # code
+            weight_decay=1e-4,  # code
+            batch=128,  # code
+            films_seen=6_590_000,  # code: 15 epochs; recalled: of 222,628 studies of MIMIC-CXR and 216,478 of CheXpert
+            warmup_share=0.067,  # code: one epoch of 15
+            clip_norm=1e9,  # code: none
+            betas=(0.9, 0.999),  # code: AdamW's defaults
+        ),
+        augment=Augment(
+            rotate_degrees=0,
+            translate=0,
+            scale=0,  # code: none
+            brightness=0.1,
+            contrast=0.2,  # code; CLAHE is not expressed
+            crop_area=(0.8, 1.0),
+            crop_aspect=(0.75, 1.3333),  # code: 0.8 to 1.1; inferred: aspect: torchvision's default
+        ),
+    ),
     evidence=(
         Evidence("objective.terms", "code", "image consistency 1.0, text consistency 0.5"),
         Evidence("objective.temperature", "code", "learned from 0.07"),

@@ -10,7 +10,7 @@ zero-shot here uses the global embeddings alone, where the released code average
 standardises them over the evaluated set. The released code's text features are the sum of four layers: `paper` setting.
 """
 
-from umcl_bench.spec import Baseline, Evidence, Objective, Term
+from umcl_bench.spec import Augment, Baseline, Evidence, ImageTower, Objective, Optim, Size, Term, clinical_bert
 
 BASELINE = Baseline(
     name="gloria",
@@ -21,6 +21,26 @@ BASELINE = Baseline(
     ),
     rows=("image-text-label", "image-text"),
     text_view="sentence",
+    published=Size(  # ICCV'21, marshuang80/gloria
+        name="paper",
+        image=ImageTower(
+            "resnet50", 299, mean=0.5, std=0.5, weights="timm/resnet50.tv_in1k"
+        ),  # code: a crop of 224 shown at 299, norm 'half'
+        text=clinical_bert(97),  # code
+        dim=768,  # code
+        optim=Optim(
+            learning_rate=5e-5,  # code: Adam
+            weight_decay=1e-6,  # code
+            batch=48,  # code
+            # code: at most 50 epochs of 191 k reports (summary); theirs stops early (patience 10)
+            films_seen=9_550_000,
+            warmup_share=0.0,  # code: none
+            clip_norm=0.25,  # code
+            betas=(0.5, 0.999),  # code
+        ),
+        # code: a random 224 of 256 a side = 76.6 % of the area, nothing else (its config names no other)
+        augment=Augment(rotate_degrees=0, translate=0, scale=0, brightness=0, contrast=0, crop_area=(0.7656, 0.7656)),
+    ),
     evidence=(
         Evidence("objective.temperature", "code", "cosines times 10, fixed"),
         Evidence("objective.terms", "code", "local attention with temperatures 4, 5 and 10, weight 1"),

@@ -11,7 +11,7 @@ finding with it. The paper's entities come from MetaMap, and its sentence bank w
 word-swapped text of the released code, as swaps and deletions can lose a "no".
 """
 
-from umcl_bench.spec import Baseline, Evidence, Heads, Objective
+from umcl_bench.spec import Augment, Baseline, Evidence, Heads, ImageTower, Objective, Optim, Size, clinical_bert
 
 BASELINE = Baseline(
     name="medclip",
@@ -23,6 +23,37 @@ BASELINE = Baseline(
     label_text="bank",
     heads=Heads(text_layers=(1, 2, -1)),
     uses_labels=True,
+    published=Size(  # 2210.10163, RyanWangZf/MedCLIP
+        name="paper",
+        image=ImageTower(
+            "swin_tiny_patch4_window7_224",
+            224,
+            mean=0.5863,
+            std=0.2795,  # code
+            weights="timm/swin_tiny_patch4_window7_224.ms_in1k",  # code: Swin-Tiny of Microsoft
+        ),
+        text=clinical_bert(77),  # code: BioClinicalBERT; code: 77
+        dim=512,  # code
+        optim=Optim(
+            learning_rate=2e-5,  # code: (the paper has 5e-5 recalled)
+            weight_decay=1e-4,  # code
+            batch=100,  # code
+            films_seen=6_000_000,  # code: 10 epochs; inferred: of about 600 k films of CheXpert and MIMIC-CXR
+            warmup_share=0.1,  # code
+            clip_norm=1.0,  # code
+            betas=(0.9, 0.999),  # inferred: AdamW's defaults
+        ),
+        augment=Augment(
+            rotate_degrees=10,
+            translate=0.0625,  # code
+            scale=0.1,  # code: 0.8 to 1.1; inferred: ours is the same both ways
+            brightness=0.2,
+            contrast=0.2,  # code
+            crop_area=(0.7656, 0.7656),  # code: a random 224 of 256
+            flip="unsided",
+            flip_share=0.5,  # code
+        ),
+    ),
     evidence=(
         Evidence("objective.loss", "recalled", "equations 4 to 7: cross-entropy with softmax label similarities"),
         Evidence("objective.similarity", "code", "the raw dot product; the paper writes the cosine"),

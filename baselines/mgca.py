@@ -10,7 +10,7 @@ attention are left out: inferred.
 The whole report is the text here, as in the released code.
 """
 
-from umcl_bench.spec import Baseline, Evidence, Objective, Term
+from umcl_bench.spec import Augment, Baseline, Evidence, ImageTower, Objective, Optim, Size, Term, clinical_bert
 
 BASELINE = Baseline(
     name="mgca",
@@ -18,6 +18,29 @@ BASELINE = Baseline(
     paper="arXiv 2210.06044",
     objective=Objective(loss="infonce", terms=(Term("token-alignment", weight=0.7), Term("prototypes", weight=0.25))),
     rows=("image-text-label", "image-text"),
+    published=Size(  # 2210.06044, HKU-MedAI/MGCA
+        name="paper",
+        image=ImageTower(
+            "vit_base_patch16_224",
+            224,
+            mean=0.5,
+            std=0.5,  # code
+            weights="timm/deit_base_patch16_224.fb_in1k",  # code: DeiT-B
+        ),
+        text=clinical_bert(112),  # code
+        dim=128,  # code
+        optim=Optim(
+            learning_rate=2e-5,  # code
+            weight_decay=0.05,  # code
+            batch=144,  # code: 72 a GPU; recalled: two GPUs
+            films_seen=10_850_000,  # code: at most 50 epochs (stops early, patience 5); recalled: of ~217 k pairs
+            warmup_share=0.4,  # code
+            clip_norm=1e9,  # code: none
+            betas=(0.9, 0.999),  # code
+        ),
+        # code: a random 224 of 256 a side (256 inferred), nothing else
+        augment=Augment(rotate_degrees=0, translate=0, scale=0, brightness=0, contrast=0, crop_area=(0.7656, 0.7656)),
+    ),
     evidence=(
         Evidence(
             "objective.terms", "code", "1 : 0.7 : 0.25 of the three levels' means; 500 prototypes, Sinkhorn 3, T 0.2"

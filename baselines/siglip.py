@@ -5,7 +5,7 @@ scale from 10, bias from -10, both learned (recalled). With labels a pair that h
 (methods dossier, section A; inferred): no softmax sets one positive against another.
 """
 
-from umcl_bench.spec import Baseline, Evidence, Objective, Prompt
+from umcl_bench.spec import Augment, Baseline, Evidence, ImageTower, Objective, Optim, Prompt, Size, TextTower
 
 BASELINE = Baseline(
     name="siglip",
@@ -15,6 +15,24 @@ BASELINE = Baseline(
     prompt=Prompt(kind="hand", negative_share=0.25),
     rows=("image-text-label", "image-text", "image-label"),
     uses_labels=True,
+    published=Size(  # 2303.15343; image and text from scratch
+        name="paper",
+        image=ImageTower(
+            "vit_base_patch16_siglip_224", 224, mean=0.5, std=0.5
+        ),  # recalled: B/16 with an attention pool
+        text=TextTower(layers=12, width=768, heads=12, mlp=3072, max_tokens=64, vocabulary=32000),  # recalled
+        dim=768,  # recalled
+        optim=Optim(
+            learning_rate=1e-3,  # recalled
+            weight_decay=1e-4,  # recalled
+            batch=32768,  # recalled; methods.md A: 'batch 32k suffices'
+            films_seen=9_000_000_000,  # recalled
+            warmup_share=0.05,  # inferred
+            clip_norm=1.0,  # recalled
+            betas=(0.9, 0.95),  # recalled
+        ),
+        augment=Augment(rotate_degrees=0, translate=0, scale=0, brightness=0, contrast=0),  # recalled: resizing alone
+    ),
     evidence=(
         Evidence("objective.loss", "paper", "section 3; several positives from labels are inferred"),
         Evidence("objective.temperature", "recalled", "the scale starts from 10"),

@@ -90,5 +90,5 @@ def test_a_few_steps_and_the_log(phantom: Corpus, films: NDArray[np.uint8], name
     contrastive = registry.get_baseline(name).has_text_tower
     figures = [row.false_negative_rate, row.target_entropy, row.positives, row.alignment, row.uniformity]
     assert np.isfinite(figures).all() == contrastive
-    pair = trained.model.embed_findings(["Edema"], ["{}"], ["no {}"])
+    pair = trained.model.embed_findings(["edema"], ["{}"], ["no {}"])
     assert np.abs(pair.positive - pair.negative).max() > 1e-4

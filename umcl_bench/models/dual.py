@@ -229,14 +229,15 @@ class TrainedModel:
         return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
 
     def _places(self, findings: Sequence[str]) -> list[int]:
-        """The findings' numbers among those of the training labels."""
+        """The findings' numbers among those of the training labels, in any case."""
+        known = [name.casefold() for name in self.classes]
         for name in findings:
-            if name not in self.classes:
+            if name.casefold() not in known:
                 raise UsageError(
                     f"{self.recipe.baseline.name} has learned nothing of {name}; it knows {', '.join(self.classes)}. "
                     "Choose a task of these findings, or a model that reads names"
                 )
-        return [self.classes.index(name) for name in findings]
+        return [known.index(name.casefold()) for name in findings]
 
     def _vectors(self, findings: Sequence[str]) -> Matrix:
         known = self.encoder.shared()["labels.classes"][self._places(findings)]
