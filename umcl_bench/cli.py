@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from umcl_bench import cli_data, cli_sweep, cli_train
+from umcl_bench import cli_data, cli_sweep, cli_train, cli_validate
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, Stopped, UsageError, reason, unknown_name
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.command("train")(cli_train.train)
+app.command("validate")(cli_validate.validate)
 
 EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 
@@ -175,18 +176,24 @@ def show(
 @app.command()
 def leaderboard(
     format: Annotated[str, typer.Option(help="terminal, md or csv.")] = "terminal",
+    over_seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="One row a model: the mean over its seeds, and their spread.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
     store: opt.Store = None,
 ) -> None:
     """Print the tables of all runs on record: one for each task on each data."""
     from umcl_bench.progress import Reporter
     from umcl_bench.records.leaderboard import tables, to_csv, to_markdown, to_terminal
+    from umcl_bench.records.seeds import tables_over_seeds
     from umcl_bench.records.store import Store
 
     if output is not None:
         opt.check_output(output)
     if format not in ("terminal", "md", "csv"):
         raise unknown_name("format", format, ("terminal", "md", "csv"))
+    if over_seeds and format == "csv":
+        raise UsageError("--over-seeds makes tables for people (terminal, md); csv has a row for each run")
     where = Store(store)
     records = where.records(Reporter())
     if not records:
@@ -196,11 +203,8 @@ def leaderboard(
     if format == "csv":
         text = to_csv(records)
     else:
-        text = (
-            to_markdown(tables(records))
-            if format == "md"
-            else to_terminal(tables(records), opt.width(output is not None))
-        )
+        found = tables_over_seeds(records) if over_seeds else tables(records)
+        text = to_markdown(found) if format == "md" else to_terminal(found, opt.width(output is not None))
     if output is None:
         typer.echo(text, nl=False)
     else:

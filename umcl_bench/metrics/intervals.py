@@ -8,7 +8,7 @@ The seed is in the record.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,15 +65,35 @@ def estimate(scores: Scores, metric: str, how: Intervals) -> dict[str, Estimate]
     A resample counts for 'macro' only where all of these classes are defined in it, so that every resample averages
     the same classes.
     """
-    function = METRICS[metric]
-    c = len(scores.classes)
-    points = _points(scores, metric)
-    rng = np.random.default_rng(how.seed)
-    boot = np.empty((how.resamples, c))
+    return _estimates(scores, _points(scores, metric), _resampled(scores, metric, how), how)
+
+
+def estimate_mean(several: Sequence[Scores], metric: str, how: Intervals) -> dict[str, Estimate]:
+    """As `estimate`, of the mean figure of several models (or seeds) on the same samples.
+
+    Each resample draws the same patients for all of them: the interval is of the sampling of patients alone. Raises
+    ValueError where the samples are not the same.
+    """
+    first = several[0]
+    for other in several[1:]:
+        if not (np.array_equal(other.id, first.id) and np.array_equal(other.target, first.target, equal_nan=True)):
+            raise ValueError("the scores are not of the same samples")
+    points = np.mean([_points(scores, metric) for scores in several], axis=0)
+    return _estimates(first, points, np.mean([_resampled(s, metric, how) for s in several], axis=0), how)
+
+
+def _resampled(scores: Scores, metric: str, how: Intervals) -> Floats:
+    """The metric of each class in each resample (b, c); equal patients and `how` give equal resamples."""
+    function, rng = METRICS[metric], np.random.default_rng(how.seed)
+    boot = np.empty((how.resamples, len(scores.classes)))
     for at in range(0, how.resamples, _BLOCK):
         weights = patient_weights(scores.patient, min(_BLOCK, how.resamples - at), rng)
-        for k in range(c):
+        for k in range(boot.shape[1]):
             boot[at : at + len(weights), k] = function(scores.value[:, k], scores.target[:, k], weights)
+    return boot
+
+
+def _estimates(scores: Scores, points: Floats, boot: Floats, how: Intervals) -> dict[str, Estimate]:
     out = {name: _summary(points[k], boot[:, k], scores.target[:, k], how) for k, name in enumerate(scores.classes)}
     defined = ~np.isnan(points)
     mean = points[defined].mean() if defined.any() else np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,31 +40,42 @@ class Table:
     footnotes: tuple[str, ...]
 
 
+Rows = Callable[[list[Record], str, list[str]], tuple[list[str], list[tuple[str, ...]]]]
+"""What makes a table's rows: its records, the headline's title, and the classes shown -> header and rows."""
+
+
 def tables(records: Iterable[Record]) -> list[Table]:
-    """One table for each (source, corpus, task); the phantom's first, then sources by name."""
+    """One table for each (source, corpus, task), a row a run; the phantom's first, then sources by name."""
+    return tables_of(records, _each)
+
+
+def tables_of(records: Iterable[Record], rows: Rows) -> list[Table]:
+    """The same with other rows."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         data, task = record.result["data"], record.result["task"]
         where = (data["kind"] != "phantom", data["source"], task["name"], data["fingerprint"], task["digest"])
         groups.setdefault(tuple(map(str, where)), []).append(record)
-    return [_table(groups[key]) for key in sorted(groups)]
+    return [_table(sorted(groups[key], key=_rank), rows) for key in sorted(groups)]
 
 
-def _table(records: list[Record]) -> Table:
+def _table(records: list[Record], rows: Rows) -> Table:
     first = records[0].result
     names = [name for name in first["metrics"][first["headline"]] if name != "macro"]
-    shown = names if len(names) <= _MOST_CLASSES else []
     label = f"macro {_metric(first['headline'])} [95 % CI]"
-    header = ("model", "size", "seed", label, *shown, "marks")
-    ordered = sorted(records, key=_rank)
+    header, body = rows(records, label, names if len(names) <= _MOST_CLASSES else [])
     used = {mark for record in records for mark in marks(record)}
     return Table(
         title=_title(first),
-        caption=_caption(ordered[0].result, names),
-        header=header,
-        rows=tuple(_row(record, shown) for record in ordered),
+        caption=_caption(first, names),
+        header=tuple(header),
+        rows=tuple(body),
         footnotes=tuple(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used),
     )
+
+
+def _each(records: list[Record], label: str, shown: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+    return ["model", "size", "seed", label, *shown, "marks"], [_row(record, shown) for record in records]
 
 
 def _metric(name: str) -> str:
@@ -135,13 +146,19 @@ def _row(record: Record, shown: list[str]) -> tuple[str, ...]:
     recipe = result["model"]["recipe"]
     seed = str(result["seed"]) + (f" (run {recipe['repeat'] + 1})" if recipe["repeat"] else "")
     return (
-        " ".join(filter(None, (result["model"]["name"], result["model"].get("variant")))),
+        model_name(record),
         recipe["size"]["name"],
         seed,
         interval(estimates["macro"]),
         *(number(estimates[name]["value"]) for name in shown),
         marks(record),
     )
+
+
+def model_name(record: Record) -> str:
+    """The model, and what a row must say of its training."""
+    model = record.result["model"]
+    return " ".join(filter(None, (model["name"], model.get("variant"))))
 
 
 def number(value: float | None) -> str:

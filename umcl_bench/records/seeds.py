@@ -1,0 +1,71 @@
+"""Tables with one row a model: the mean over its seeds, with the sampling of patients and of seeds kept apart.
+
+The interval is the patient-cluster bootstrap's of the mean figure over the seeds (every resample draws the same
+patients for all of them); the standard deviation over the seeds stands beside it, and neither is in the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from umcl_bench.metrics.intervals import Estimate, estimate_mean
+from umcl_bench.records.leaderboard import DASH, Table, headline, interval, marks, model_name, number, tables_of
+from umcl_bench.records.store import Record
+from umcl_bench.spec import Intervals, digest
+
+
+def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
+    """As `leaderboard.tables`, with the runs that differ by their seed alone in one row."""
+    return tables_of(records, _group)
+
+
+def _group(records: list[Record], label: str, shown: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Header and rows of one table."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(_without_seed(record), []).append(record)
+    found = [(group, _mean(group)) for group in groups.values()]
+    found.sort(key=lambda pair: (np.isnan(pair[1]["macro"].value), -pair[1]["macro"].value, model_name(pair[0][0])))
+    header = ["model", "size", "seeds", label, "sd over seeds", *shown, "marks"]
+    return header, [_row(group, estimates, shown) for group, estimates in found]
+
+
+def _without_seed(record: Record) -> str:
+    recipe = {k: v for k, v in record.result["model"]["recipe"].items() if k not in ("seed", "repeat")}
+    about = {k: v for k, v in record.result["model"].items() if k not in ("recipe", "digest")}
+    return digest([recipe, about, record.result["data"]["training_fingerprint"]])
+
+
+def _mean(group: list[Record]) -> dict[str, Estimate]:
+    first = group[0].result
+    how = Intervals(**{f.name: first["intervals"][f.name] for f in dataclasses.fields(Intervals)})
+    return estimate_mean([record.scores() for record in group], first["headline"], how)
+
+
+def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[str]) -> tuple[str, ...]:
+    each = [_number(headline(record)["value"]) for record in group]
+    spread = f"{np.std(each, ddof=1):.3f}" if len(each) > 1 and not np.isnan(each).any() else DASH
+    seeds = sorted(record.result["seed"] for record in group)
+    held = "".join(dict.fromkeys(mark for record in group for mark in marks(record)))
+    return (
+        model_name(group[0]),
+        group[0].result["model"]["recipe"]["size"]["name"],
+        ", ".join(map(str, seeds)),
+        interval(_plain(estimates["macro"])),
+        spread,
+        *(number(_plain(estimates[name])["value"]) for name in shown),
+        held,
+    )
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _plain(found: Estimate) -> dict[str, Any]:
+    """As in a record: None for what is undefined."""
+    return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in dataclasses.asdict(found).items()}
