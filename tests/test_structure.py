@@ -26,7 +26,7 @@ LAYERS = (
     ("launch",),
     ("sweep",),
     ("cli_options",),
-    ("cli_data", "cli_sweep", "cli_train"),
+    ("cli_data", "cli_models", "cli_sweep", "cli_train"),
     ("cli",),
     ("__main__",),
 )
@@ -87,6 +87,7 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
     [
         ["--help"],
         ["run", "--help"],
+        ["export", "--help"],
         ["data", "check", "--help"],
         ["data", "explain", "rsna@gloria"],
         ["list", "models"],

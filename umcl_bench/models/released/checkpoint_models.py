@@ -59,10 +59,13 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def from_dict(kind: Any, data: Any) -> Any:
-    """The inverse of `to_dict`: JSON data as a value of the type `kind`. Raises TypeError, KeyError or ValueError."""
+    """The inverse of `to_dict`: JSON data as a value of the type `kind`. Raises TypeError or ValueError."""
     origin, arguments = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
+        unknown = [name for name in data if name not in hints]
+        if unknown:
+            raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}")
         return kind(**{name: from_dict(hints[name], value) for name, value in data.items()})
     if origin in (Union, types.UnionType):
         fitting = [part for part in arguments if part is not type(None)]

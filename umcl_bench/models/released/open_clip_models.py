@@ -19,6 +19,7 @@ from umcl_bench.models.released.preprocessing import of_open_clip
 from umcl_bench.models.released.weights import load_strict, quiet_transformers, read_state
 
 CONFIG = "open_clip_config.json"
+_TIMM_FOLDER = "local-dir:"
 _NAMES = (
     "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin",
     "open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin",
@@ -84,7 +85,12 @@ def _fetch(listed: dict[str, Any], name: str) -> Path:
             path = hub_file(repo, wanted) if repo else None
             if path is not None:
                 return path
-    raise BenchError(not_found(f"{name}: {listed.get('hf_hub') or listed.get('url')}"))
+    if not repo:
+        raise BenchError(
+            f"{name} is not on the Hugging Face hub: fetch {listed.get('url')} into a folder, put the model_cfg of "
+            f"{name.partition('/')[0]} beside it as {CONFIG}, and name it: local:FOLDER"
+        )
+    raise BenchError(not_found(f"the weights of {name}", f"hf download {repo}"))
 
 
 def _found(
@@ -120,6 +126,9 @@ def _build(
         raise BenchError(f"{name} is a CoCa model; only dual encoders of open_clip are supported")
     text = config["text_cfg"]
     config["vision_cfg"]["timm_model_pretrained"] = text["hf_model_pretrained"] = False
+    own = config["vision_cfg"].get("timm_model_name") or ""
+    if own.startswith(_TIMM_FOLDER) and folder is not None and (folder / Path(own).name).is_dir():  # it was moved
+        config["vision_cfg"]["timm_model_name"] = f"{_TIMM_FOLDER}{folder / Path(own).name}"
     if text.get("hf_model_name"):
         text["hf_model_name"] = _text_config(text["hf_model_name"], name, folder)
     cls = CustomTextCLIP if config.pop("custom_text", False) or text.get("hf_model_name") else CLIP
@@ -143,7 +152,9 @@ def _text_config(hf_name: str, name: str, folder: Path | None) -> str:
     local = Path(hf_name) / "config.json"
     found = local if local.is_file() else hub_file(hf_name, "config.json")
     if found is None:
-        raise BenchError(not_found(f"{name}: the config.json of its text tower {hf_name}"))
+        raise BenchError(
+            not_found(f"{name}: the config.json of its text tower {hf_name}", f"hf download {hf_name} config.json")
+        )
     return str(found.parent)
 
 
@@ -159,5 +170,5 @@ def _tokenizer(text: dict[str, Any], name: str, folder: Path | None, context: in
         cached = [hub_file(hf_name, file) for file in ("tokenizer_config.json", "tokenizer.json", "vocab.txt")]
         places = [path.parent for path in cached if path is not None]
     if not places:
-        raise BenchError(not_found(f"{name}: the tokenizer {hf_name}"))
+        raise BenchError(not_found(f"{name}: the tokenizer {hf_name}", f"hf download {hf_name}"))
     return HFTokenizer(str(places[0]), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)

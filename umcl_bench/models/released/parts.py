@@ -100,7 +100,7 @@ def tokenizer_files(folder: Folder, repo: str) -> tuple[Path, ...]:
     """
     found = folder.first("tokenizer.json", "vocab.txt")
     if found is None:
-        found = hub_file(repo, "tokenizer.json", fetch=False) or hub_file(repo, "vocab.txt", fetch=False)
+        found = hub_file(repo, "tokenizer.json") or hub_file(repo, "vocab.txt")
     if found is None:
         raise BenchError(
             f"{folder.path} has no tokenizer, and the weights do not hold one: put the vocab.txt (or tokenizer.json) "

@@ -50,9 +50,7 @@ def find_timm(name: str) -> Found:
         raise unknown_name(f"tag of {architecture}", tag, tags)
     weights = next((path for file in _NAMES if (path := _fetch(config, file)) is not None), None)
     if weights is None:
-        raise BenchError(
-            not_found(f"timm:{name}: {config.hf_hub_id or config.url or 'weights that timm does not list'}")
-        )
+        raise BenchError(not_found(f"the weights of timm:{name}", f"hf download {config.hf_hub_id}"))
     data = resolve_data_config({}, pretrained_cfg=config.to_dict(), use_test_size=True)
     preprocess = of_timm(data, f"timm:{name}")
 
