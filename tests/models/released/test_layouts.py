@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tests.models.released import theirs
-from tests.models.released.writing import TEXTS, films, open_model, pixels, shuffle, unit, write_transformers
+from tests.models.released.writing import films, open_model, pixels, shuffle, unit, write_transformers
 from umcl_bench import registry
 from umcl_bench.data.preprocess import get_preprocess
 from umcl_bench.errors import BenchError
@@ -146,6 +146,13 @@ def test_a_pickle_that_holds_code_is_refused_and_its_code_is_not_run(tmp_path: P
     with pytest.raises(BenchError, match=r"mkdir: loading it would run its code, so it is refused"):
         open_model(f"local:{tmp_path}")
     assert not (tmp_path / "harmed").exists()
+    with pytest.warns(FutureWarning):
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "weights.pt")
+    with pytest.raises(BenchError, match="got a torchscript checkpoint"):
+        open_model(f"local:{tmp_path}")
+    torch.save([torch.ones(2)], tmp_path / "weights.pt")
+    with pytest.raises(BenchError, match="holds no weights by name"):
+        open_model(f"local:{tmp_path}")
 
 
 def test_a_missing_or_another_tokenizer_is_said(tmp_path: Path) -> None:
@@ -172,4 +179,3 @@ def test_folders_that_hold_no_model(tmp_path: Path) -> None:
     (tmp_path / "m" / "config.json").write_text('{"model_type": "blip", "vision_config": {}}')
     with pytest.raises(BenchError, match="no family of transformers' dual encoders is named 'blip'"):
         open_model(f"local:{tmp_path / 'm'}")
-    assert TEXTS

@@ -97,6 +97,7 @@ def test_a_repository_comes_from_the_cache_and_is_pinned_to_its_commit(tmp_path:
     commit = to_cache(cache, "someone/clip", tmp_path / "m")
     recipe = released.recipe_of(registry.get_baseline("hf:someone/clip"))
     assert recipe.baseline.released.startswith(f"hf:someone/clip@{commit}#")
+    assert recipe.baseline.name == f"hf:someone/clip@{commit[:7]}"
     assert released.pinned("hf:someone/clip", recipe) == f"hf:someone/clip@{commit}"
     np.testing.assert_array_equal(open_model("hf:someone/clip").embed_texts(TEXTS), direct)
     again = released.recipe_of(registry.get_baseline(f"hf:someone/clip@{commit}"))
@@ -197,9 +198,59 @@ def test_a_changed_byte_is_another_model(tmp_path: Path) -> None:
 def test_what_a_model_sees_is_in_its_recipe(tmp_path: Path) -> None:
     write_transformers(tmp_path / "m")
     recipe = released.recipe_of(registry.get_baseline(f"local:{tmp_path / 'm'}"))
-    assert recipe.baseline.name == "local:m"
+    assert recipe.baseline.name == f"local:m#{recipe.baseline.released.partition('#')[2][:7]}"
     assert (recipe.size.image.size, recipe.size.image.geometry) == (32, Geometry("shortest", filter="bicubic"))
     assert dict(recipe.size.image.options)["mean"] == tuple(MEAN)
     (tmp_path / "m" / "preprocessor_config.json").unlink()
     recipe = released.recipe_of(registry.get_baseline(f"local:{tmp_path / 'm'}"))
     assert dict(recipe.size.image.options)["mean"] == get_preprocess("clip").mean
+
+
+def test_code_of_a_repository_is_never_run(tmp_path: Path) -> None:
+    code = "raise SystemExit('run')\n"
+    own = {"AutoConfig": "own.Config", "AutoModel": "own.Model", "AutoTokenizer": ["own.Tokenizer", None]}
+    write_open_clip(tmp_path / "o", hf_text=True)
+    (tmp_path / "o" / "own.py").write_text(code)
+    config = json.loads((tmp_path / "o" / "config.json").read_text())
+    (tmp_path / "o" / "config.json").write_text(json.dumps({**config, "auto_map": own}))
+    with pytest.raises(BenchError, match="code of the repository's own"):
+        open_model(f"local:{tmp_path / 'o'}")
+    (tmp_path / "o" / "config.json").write_text(json.dumps(config))
+    settings = json.loads((tmp_path / "o" / "tokenizer_config.json").read_text())
+    settings = {**settings, "tokenizer_class": "OwnTokenizer", "auto_map": {"AutoTokenizer": own["AutoTokenizer"]}}
+    (tmp_path / "o" / "tokenizer_config.json").write_text(json.dumps(settings))
+    asking = json.loads((tmp_path / "o" / "open_clip_config.json").read_text())
+    asking["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = {"trust_remote_code": True}
+    (tmp_path / "o" / "open_clip_config.json").write_text(json.dumps(asking))
+    open_model(f"local:{tmp_path / 'o'}")  # by its tokenizer.json alone
+    write_transformers(tmp_path / "t")
+    (tmp_path / "t" / "own.py").write_text(code)
+    (tmp_path / "t" / "tokenizer_config.json").write_text(json.dumps(settings))
+    open_model(f"local:{tmp_path / 't'}")
+    (tmp_path / "t" / "tokenizer.json").write_text("{}")
+    with pytest.raises(BenchError, match="transformers can't read its config or tokenizer"):
+        open_model(f"local:{tmp_path / 't'}")
+
+
+def test_configs_that_say_nonsense_are_named(tmp_path: Path) -> None:
+    write_open_clip(tmp_path / "o")
+    path = tmp_path / "o" / "open_clip_config.json"
+    good = json.loads(path.read_text())
+    for change, message in (
+        ({"model_cfg": {**good["model_cfg"], "unknown": 1}}, r"open_clip can't build its model_cfg: .*unknown"),
+        ({"model_cfg": {**good["model_cfg"], "multimodal_cfg": {}}}, "is a CoCa model"),
+        ({"model_cfg": {"embed_dim": 3}}, "no config of open_clip"),
+        ({"preprocess_cfg": {"resize_mode": "sideways"}}, "resize_mode 'sideways'"),
+    ):
+        path.write_text(json.dumps({**good, **change}))
+        with pytest.raises(BenchError, match=message):
+            open_model(f"local:{tmp_path / 'o'}")
+    write_transformers(tmp_path / "t")
+    for settings, message in (
+        ({"image_mean": [0.5] * 3, "size": {"width": 3}}, "image processor says KeyError"),
+        ({"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": 48}, "makes 48 pixels, the model sees 32"),
+        ({"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 0}, "does not resize by a smooth filter"),
+    ):
+        (tmp_path / "t" / "preprocessor_config.json").write_text(json.dumps(settings))
+        with pytest.raises(BenchError, match=message):
+            open_model(f"local:{tmp_path / 't'}")

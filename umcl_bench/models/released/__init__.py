@@ -27,10 +27,12 @@ def recipe_of(baseline: Baseline, seed: int = 0) -> Recipe:
     Raises UsageError or BenchError where the name leads to nothing that can be loaded.
     """
     found = find(baseline.name)
+    known = identity(found)
     none = TextTower(layers=0, width=0, heads=0, mlp=0, max_tokens=0, vocabulary=0)
     nothing = Optim(learning_rate=0.0, weight_decay=0.0, batch=1, films_seen=1)
     size = Size("released", found.image, none, dim=0, optim=nothing, augment=_STILL)
-    return Recipe(dataclasses.replace(baseline, released=identity(found), name=_short(baseline.name)), size, seed=seed)
+    name = _short(baseline.name, found.source, known)
+    return Recipe(dataclasses.replace(baseline, released=known, name=name), size, seed=seed)
 
 
 _STILL = Augment(rotate_degrees=0, translate=0, scale=0, brightness=0, contrast=0)
@@ -40,7 +42,7 @@ def identity(found: Found) -> str:
     """What a record says of the weights: where they come from, their layout, and the digest of their files."""
     from umcl_bench.models.released.weights import digest_files
 
-    return f"{found.source or found.layout}#{digest_files(found.files)}"
+    return f"{found.source or found.layout}#{digest_files(found.files, found.settings)}"
 
 
 def pinned(name: str, recipe: Recipe) -> str:
@@ -129,7 +131,13 @@ _WANTED = (
 )
 
 
-def _short(name: str) -> str:
-    """The name in tables: of a local folder, its last part."""
+def _short(name: str, source: str, known: str) -> str:
+    """The name in tables: a local folder's last part with the digest's first digits, a repository with its commit's."""
     kind, _, rest = name.partition(":")
-    return f"local:{Path(rest).resolve().name}" if kind == "local" else name
+    if kind == "local":
+        return f"local:{Path(rest).resolve().name}#{known.rpartition('#')[2][:_DIGITS]}"
+    repo, _, commit = source.partition("@")
+    return f"{repo}@{commit[:_DIGITS]}" if kind == "hf" else name
+
+
+_DIGITS = 7

@@ -15,7 +15,7 @@ from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
 from umcl_bench.models.released.found import Folder, Found, read_json
 from umcl_bench.models.released.model import Loaded
 from umcl_bench.models.released.weights import load_strict, read_state
-from umcl_bench.spec import Recipe
+from umcl_bench.spec import Recipe, digest
 
 FACTS, WEIGHTS, TOKENIZER = "checkpoint.json", "model.safetensors", "tokenizer.json"
 
@@ -33,7 +33,7 @@ def find_in(folder: Folder) -> Found | None:
     def build(device: torch.device) -> Loaded:
         return load_checkpoint_model(folder.path, device)
 
-    return Found("umcl-bench", folder.source, recipe.size.image, (weights, tokenizer), build)
+    return Found("umcl-bench", folder.source, recipe.size.image, (weights, tokenizer), build, digest(recipe))
 
 
 def load_checkpoint_model(folder: Path, device: torch.device) -> TrainedModel:

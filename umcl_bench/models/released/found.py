@@ -24,7 +24,8 @@ WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 class Found:
     """What was found under a name. `files` are all that its embeddings depend on; `build` loads them.
 
-    `source` is where it comes from, in words that are true on every machine, without the digest of the files.
+    `source` is where it comes from, in words that are true on every machine, without the digest of the files;
+    `settings` is a digest of what else they depend on.
     """
 
     layout: str
@@ -32,7 +33,7 @@ class Found:
     image: ImageTower
     files: tuple[Path, ...]
     build: Callable[[torch.device], Loaded]
-    texts: bool = True
+    settings: str = ""
 
 
 @dataclass(frozen=True)

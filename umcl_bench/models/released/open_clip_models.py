@@ -51,12 +51,15 @@ def find_in(folder: Folder) -> Found | None:
     if config_file is None:
         return None
     config, weights = read_json(config_file), folder.first(*_NAMES)
-    if not isinstance(config.get("model_cfg"), dict):
-        raise BenchError(f"{config_file} has no model_cfg: it is no config of open_clip")
+    model = config.get("model_cfg")
+    if not isinstance(model, dict) or not all(isinstance(model.get(k), dict) for k in ("vision_cfg", "text_cfg")):
+        raise BenchError(
+            f"{config_file} has no model_cfg with a vision_cfg and a text_cfg: it is no config of open_clip"
+        )
     if weights is None:
         raise BenchError(f"{folder.path} has {CONFIG} and no weights; looked for {', '.join(_NAMES)}")
     extra = [path for path in (config_file, folder.file("config.json"), *folder.texts()) if path is not None]
-    return _found(config["model_cfg"], config.get("preprocess_cfg", {}), weights, folder.source, folder.path, extra)
+    return _found(model, config.get("preprocess_cfg", {}), weights, folder.source, folder.path, extra)
 
 
 def find_tag(name: str) -> Found:
@@ -121,19 +124,14 @@ def _build(
     from open_clip.convert import convert_state_dict
     from open_clip.model import CLIP, CustomTextCLIP, convert_to_custom_text_state_dict
 
-    config = copy.deepcopy(config)
-    if "multimodal_cfg" in config:
-        raise BenchError(f"{name} is a CoCa model; only dual encoders of open_clip are supported")
+    config = _offline(config, name, folder)
     text = config["text_cfg"]
-    config["vision_cfg"]["timm_model_pretrained"] = text["hf_model_pretrained"] = False
-    own = config["vision_cfg"].get("timm_model_name") or ""
-    if own.startswith(_TIMM_FOLDER) and folder is not None and (folder / Path(own).name).is_dir():  # it was moved
-        config["vision_cfg"]["timm_model_name"] = f"{_TIMM_FOLDER}{folder / Path(own).name}"
-    if text.get("hf_model_name"):
-        text["hf_model_name"] = _text_config(text["hf_model_name"], name, folder)
     cls = CustomTextCLIP if config.pop("custom_text", False) or text.get("hf_model_name") else CLIP
-    with quiet_transformers():
-        model = cls(**config)
+    try:
+        with quiet_transformers():
+            model = cls(**config)
+    except (TypeError, ValueError, KeyError, RuntimeError, AssertionError) as error:
+        raise BenchError(f"{name}: open_clip can't build its model_cfg: {type(error).__name__}: {error}") from None
     state = convert_state_dict(model, read_state(weights))
     if "positional_embedding" in state and cls is CustomTextCLIP:
         state = convert_to_custom_text_state_dict(state)
@@ -145,16 +143,37 @@ def _build(
     return ReleasedModel(name, OpenClipTowers(model, tokenizer, config["embed_dim"]), preprocess, device)
 
 
+def _offline(config: dict[str, Any], name: str, folder: Path | None) -> dict[str, Any]:
+    """The config with all its parts found on this machine, and no weights to start from. Raises BenchError."""
+    config = copy.deepcopy(config)
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    if "multimodal_cfg" in config:
+        raise BenchError(f"{name} is a CoCa model; only dual encoders of open_clip are supported")
+    vision["timm_model_pretrained"] = text["hf_model_pretrained"] = False
+    tower = vision.get("timm_model_name") or ""
+    if tower.startswith("hf-hub:"):
+        raise BenchError(f"{name}: its image tower is on the hub ({tower}); only towers that timm lists are supported")
+    if tower.startswith(_TIMM_FOLDER) and folder is not None and (folder / Path(tower).name).is_dir():  # it was moved
+        vision["timm_model_name"] = f"{_TIMM_FOLDER}{folder / Path(tower).name}"
+    if text.get("hf_model_name"):
+        text["hf_model_name"] = _text_config(text["hf_model_name"], name, folder)
+    return config
+
+
 def _text_config(hf_name: str, name: str, folder: Path | None) -> str:
-    """Where the text tower's config.json is: in the folder, else in the hub's."""
-    if folder is not None and (folder / "config.json").is_file() and "model_type" in read_json(folder / "config.json"):
-        return str(folder)
-    local = Path(hf_name) / "config.json"
-    found = local if local.is_file() else hub_file(hf_name, "config.json")
+    """Where the text tower's config.json is: in the folder, else in the hub's cache."""
+    beside = folder / "config.json" if folder is not None else None
+    found: Path | None = (
+        beside if beside is not None and beside.is_file() and "model_type" in read_json(beside) else None
+    )
     if found is None:
-        raise BenchError(
-            not_found(f"{name}: the config.json of its text tower {hf_name}", f"hf download {hf_name} config.json")
-        )
+        local = Path(hf_name) / "config.json"
+        found = local if local.is_file() else hub_file(hf_name, "config.json")
+    if found is None:
+        what = f"{name}: the config.json of its text tower {hf_name}"
+        raise BenchError(not_found(what, f"hf download {hf_name} config.json"))
+    if "auto_map" in read_json(found):
+        raise BenchError(f"{found}: the text tower is code of the repository's own (auto_map), which is never run")
     return str(found.parent)
 
 
@@ -171,4 +190,8 @@ def _tokenizer(text: dict[str, Any], name: str, folder: Path | None, context: in
         places = [path.parent for path in cached if path is not None]
     if not places:
         raise BenchError(not_found(f"{name}: the tokenizer {hf_name}", f"hf download {hf_name}"))
-    return HFTokenizer(str(places[0]), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
+    options = {**options, "trust_remote_code": False}  # whatever a config asks for
+    try:
+        return HFTokenizer(str(places[0]), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise BenchError(f"{name}: transformers can't read the tokenizer in {places[0]}: {error}") from None

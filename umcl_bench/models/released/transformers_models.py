@@ -87,7 +87,13 @@ def find_in(folder: Folder) -> Found | None:
 
 def _preprocess(config: dict[str, Any], family: str, processors: list[Path], where: str) -> Preprocess:
     given = next((found.get("image_processor", found) for found in map(read_json, processors) if found), None)
-    vision = config["vision_config"]
+    try:
+        return _preprocess_of(given, config["vision_config"], family, where)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{where}: its image processor says {error!r}, which is not supported") from None
+
+
+def _preprocess_of(given: dict[str, Any] | None, vision: dict[str, Any], family: str, where: str) -> Preprocess:
     if family == "siglip2":  # as many whole patches as it may take, in a square
         most = int((given or {}).get("max_num_patches", vision.get("num_patches", 256)))
         side = math.isqrt(most) * int(vision.get("patch_size", 16))
@@ -103,8 +109,12 @@ def _build(folder: Path, weights: Path, family: str, preprocess: Preprocess, nam
     import transformers
 
     cls = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}[family]
-    with quiet_transformers():
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    own = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with quiet_transformers():
+            config = transformers.AutoConfig.from_pretrained(folder, **own)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **own)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise BenchError(f"{folder}: transformers can't read its config or tokenizer: {error}") from None
     model = load_transformers(getattr(transformers, cls), config, read_state(weights), str(weights))
     return ReleasedModel(name, TransformersTowers(model, tokenizer, family), preprocess, device)

@@ -23,7 +23,10 @@ State = dict[str, Tensor]
 COUNTERS = r"(.*\.)?(position_ids|num_batches_tracked|relative_position_index|attn_mask)"
 """Buffers that hold no weight: a batch norm's counter, places numbered from 0, a causal mask."""
 
-_INERT = ("omegaconf.", "pytorch_lightning.", "lightning.", "typing.", "collections.defaultdict", "builtins.")
+_INERT = re.compile(
+    r"(omegaconf|pytorch_lightning|lightning|typing|pathlib|numpy\.core\.multiarray|numpy\._core\.multiarray)\..*"
+    r"|numpy\.(dtype|ndarray)|argparse\.Namespace|builtins\.(bool|bytes|dict|float|int|list|object|set|str|tuple)"
+)
 _SHOWN = 12
 
 
@@ -62,7 +65,7 @@ def _unpickle(path: Path, mapped: bool) -> Any:
     zipped = zipfile.is_zipfile(path)  # torch writes zip files since 1.6
     try:
         unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else []
-        inert = [name for name in unknown if name.startswith(_INERT)]
+        inert = [name for name in unknown if _INERT.fullmatch(name)]
         if len(inert) < len(unknown):
             names = ", ".join(sorted(set(unknown) - set(inert))[:_SHOWN])
             raise BenchError(
@@ -146,9 +149,9 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def digest_files(files: Iterable[Path]) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 over the files' bytes, in the order of their names."""
-    total = hashlib.sha256()
+def digest_files(files: Iterable[Path], settings: str = "") -> str:
+    """Sixteen hexadecimal digits of the SHA-256 over the files' bytes, in the order of their names, and `settings`."""
+    total = hashlib.sha256(settings.encode())
     for path in sorted(files, key=lambda p: p.name):
         status = path.stat()
         total.update(_digest_file(path.resolve(), status.st_size, status.st_mtime_ns).encode())
