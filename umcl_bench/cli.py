@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from umcl_bench import cli_data, cli_models, cli_sweep, cli_train
+from umcl_bench import cli_data, cli_models, cli_sweep, cli_train, cli_validate
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, Stopped, UsageError, reason, unknown_name
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(cli_data.app, name="data")
 app.command("train")(cli_train.train)
 app.command("export")(cli_models.export)
+app.command("validate")(cli_validate.validate)
 
 EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 
