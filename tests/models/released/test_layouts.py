@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.models.released import theirs
 from tests.models.released.writing import films, open_model, pixels, shuffle, unit, write_transformers
 from umcl_bench import registry
 from umcl_bench.data.preprocess import get_preprocess
-from umcl_bench.errors import BenchError
+from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models import released
 from umcl_bench.models.released.gloria import clean
 
@@ -63,7 +64,7 @@ def test_gloria_with_the_settings_that_its_trainer_pickled(tmp_path: Path, monke
     monkeypatch.setitem(sys.modules, "omegaconf", types.ModuleType("omegaconf"))
     monkeypatch.setitem(sys.modules, "omegaconf.dictconfig", module)
     expected, settings = theirs.gloria(tmp_path), config()
-    settings.model = "resnet_50"
+    settings.model, settings.cache, settings.kind = "resnet_50", defaultdict(dict), dict  # as OmegaConf has them
     torch.save({"state_dict": expected.state, "hyper_parameters": settings}, tmp_path / "chexpert_resnet50.ckpt")
     agree(tmp_path, expected, "gloria", 224, [0.5] * 3, [0.5] * 3)
     assert clean("1. No\nedema. 2. Large, left-sided effusion.") == "no edema large left sided effusion"
@@ -172,6 +173,8 @@ def test_folders_that_hold_no_model(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(BenchError, match=r"holds no model that is known: notes\.txt"):
         open_model(f"local:{tmp_path}")
+    with pytest.raises(UsageError, match=r"notes\.txt is no file of weights"):
+        open_model(f"local:{tmp_path / 'notes.txt'}")
     (tmp_path / "model.safetensors").write_bytes(b"not a safetensors file")
     with pytest.raises(BenchError, match="can't be read as safetensors"):
         open_model(f"local:{tmp_path}")
@@ -179,3 +182,5 @@ def test_folders_that_hold_no_model(tmp_path: Path) -> None:
     (tmp_path / "m" / "config.json").write_text('{"model_type": "blip", "vision_config": {}}')
     with pytest.raises(BenchError, match="no family of transformers' dual encoders is named 'blip'"):
         open_model(f"local:{tmp_path / 'm'}")
+    with pytest.raises(BenchError, match=r"is of no layout that is told by its weights.*name the folder"):
+        open_model(f"local:{tmp_path / 'm' / 'model.safetensors'}")

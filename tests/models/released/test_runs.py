@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Quick
-from tests.models.released.writing import write_transformers
+from tests.models.released.writing import to_cache, write_transformers
 from umcl_bench import registry
 from umcl_bench.errors import UsageError
 
@@ -32,6 +32,23 @@ def test_a_local_folder_makes_a_record_that_names_its_weights(quick: Quick, tmp_
     assert "this run is on record" in err
     code, out, _ = quick("run", "--model", f"{name},random", *TASK, "--plan")
     assert "on record" in out
+
+
+def test_a_repository_makes_a_record_whose_command_names_its_commit(
+    quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    write_transformers(tmp_path / "m", "siglip")
+    commit = to_cache(tmp_path / "hub", "someone/siglip", tmp_path / "m")
+    code, _, err = quick("run", "--model", "hf:someone/siglip", *TASK)
+    assert code == 0, err
+    (path,) = (tmp_path / "runs" / "records").glob("hf-someone-siglip-*/result.json")
+    words = json.loads(path.read_text())["command"].split()
+    assert words[:4] == ["umcl-bench", "run", "--model", f"hf:someone/siglip@{commit}"]
+    code, _, err = quick(*words[1:])
+    assert "this run is on record" in err
 
 
 @pytest.mark.parametrize(

@@ -102,21 +102,27 @@ def _find_repository(name: str) -> Found:
 
 
 def _find_local(path: Path) -> Found:
-    from umcl_bench.models.released.found import Folder
+    from umcl_bench.models.released import layouts
+    from umcl_bench.models.released.found import WEIGHT_SUFFIXES, Folder
 
     if not path.exists():
         raise UsageError(f"local:{path}: there is no such folder or file")
-    folder = Folder(path) if path.is_dir() else Folder(path.parent, only=(path.name,))
-    if path.is_dir() and not any(path.iterdir()):
-        raise UsageError(f"local:{path}: the folder is empty. {_WANTED}")
-    return _recognise(folder)
+    if path.is_dir():
+        if not any(path.iterdir()):
+            raise UsageError(f"local:{path}: the folder is empty. {_WANTED}")
+        return _recognise(Folder(path))
+    if path.suffix not in WEIGHT_SUFFIXES:
+        raise UsageError(f"local:{path} is no file of weights ({', '.join(WEIGHT_SUFFIXES)}). {_WANTED}")
+    found = layouts.find_in(Folder(path.parent, only=(path.name,)))
+    if found is None:
+        raise BenchError(f"{path} is of no layout that is told by its weights alone; name the folder that it is in")
+    return found
 
 
 def _recognise(folder: Folder) -> Found:
     from umcl_bench.models.released import checkpoint_models, layouts, open_clip_models, transformers_models
 
-    modules = (layouts,) if folder.only else (open_clip_models, transformers_models, checkpoint_models, layouts)
-    for module in modules:
+    for module in (open_clip_models, transformers_models, checkpoint_models, layouts):
         found: Found | None = module.find_in(folder)
         if found is not None:
             return found

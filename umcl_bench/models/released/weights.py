@@ -25,7 +25,8 @@ COUNTERS = r"(.*\.)?(position_ids|num_batches_tracked|relative_position_index|at
 
 _INERT = re.compile(
     r"(omegaconf|pytorch_lightning|lightning|typing|pathlib|numpy\.core\.multiarray|numpy\._core\.multiarray)\..*"
-    r"|numpy\.(dtype|ndarray)|argparse\.Namespace|builtins\.(bool|bytes|dict|float|int|list|object|set|str|tuple)"
+    r"|numpy\.(dtype|ndarray)|argparse\.Namespace|collections\.defaultdict"
+    r"|builtins\.(bool|bytes|dict|float|int|list|object|set|str|tuple)"
 )
 _SHOWN = 12
 
