@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from umcl_bench.errors import BenchError
+from umcl_bench.errors import BenchError, Stopped
 
 State = Literal["pass", "warning", "fail", "not applicable"]
 T = TypeVar("T")
@@ -63,6 +63,8 @@ def check(name: str, advice: str) -> Callable[[Callable[[T], Seen]], Callable[[T
         def made(subject: T) -> Check:
             try:
                 state, text = look(subject)
+            except Stopped:
+                raise
             except Exception as error:  # a user's code raises what it likes
                 state, text = "fail", in_words(error)
             return Check(name, state, text, advice if state in ("fail", "warning") else "")

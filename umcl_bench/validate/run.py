@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import Stopped, UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Baseline, Size, Task
 from umcl_bench.validate import model_checks, spec_checks, task_checks, training_checks
@@ -59,7 +59,7 @@ def validate_model(baseline: Baseline, seed: int = 0, size: Size = SIZE) -> Iter
     """
     try:
         subject = make_subject(baseline, seed, size)
-    except UsageError:
+    except (UsageError, Stopped):
         raise
     except Exception as error:
         yield Check(

@@ -12,6 +12,7 @@ import torch
 
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.data.vocabulary import NO_FINDING
+from umcl_bench.errors import Stopped
 from umcl_bench.models.dual import DualEncoder, Matrix, Model, TrainedModel
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.progress import Reporter
@@ -73,6 +74,8 @@ class Subject:
             return RandomEmbeddings(self.recipe.size.dim, self.recipe.seed)
         try:
             return self.trained.model
+        except Stopped:
+            raise
         except Exception:  # the check of training says so
             encoder = start_encoder(self.recipe, self.data)
             return TrainedModel(self.recipe, encoder, self.data.tokenizer, CPU, classes=self.data.classes)
