@@ -16,6 +16,7 @@ BASELINE = Baseline(
     rows=("image-text-label", "image-label"),
     uses_labels=True,
     evidence=(
+        Evidence("objective.loss", "ours", "none: no text is compared with a film"),
         Evidence("objective.terms", "ours", "binary cross-entropy over the labels that are known"),
         Evidence("objective.temperature", "ours", "cosines times a learned scale, so that films and findings compare"),
         Evidence("rows", "ours", "all rows with a label; their reports are not read"),

@@ -127,6 +127,16 @@ def test_show_says_every_choice_and_where_it_comes_from(home: Path) -> None:
     assert "protocol.negative = 'no {}'" in call(home, "show", "zeroshot-chexpert").stdout
 
 
+def test_show_knows_variants_and_the_papers_own_setting(home: Path) -> None:
+    variant = call(home, "show", "umcl+loss=infonce").stdout
+    assert "objective.loss = 'infonce'\n" in variant  # no longer the paper's
+    assert "prompt.kind = 'continuous'   [in the paper" in variant
+    paper = call(home, "show", "gloria", "--setting", "paper").stdout
+    assert "its own in the paper setting:" in paper
+    assert "size.image.weights = 'timm/resnet50.tv_in1k'" in paper
+    assert "published" not in paper
+
+
 WRONG = [
     (["run", "--model", "umlc", "--task", "zeroshot"], 2, "Did you mean 'umcl'"),
     (["run", "--model", "umcl", "--task", "zeroshot-chexprt"], 2, "Did you mean 'zeroshot-chexpert'"),
@@ -142,6 +152,9 @@ WRONG = [
     (["run", "--model", "umcl"], 2, "--task"),
     (["list", "model"], 2, "Did you mean 'models'"),
     (["show", "umcll"], 2, "Did you mean 'umcl'"),
+    (["show", "umcl+los=soft"], 2, "Did you mean 'loss'"),
+    (["show", "umcl", "--setting", "paper"], 2, "there is no --setting paper for umcl"),
+    (["show", "clip", "--setting", "papr"], 2, "Did you mean 'paper'"),
     (["leaderboard", "--format", "html"], 2, "There are: csv, md, terminal"),
     (["data", "preview", "-o", "nowhere/x.png"], 2, "there is no folder nowhere"),
 ]

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -148,20 +148,32 @@ def _sources() -> list[tuple[str, str]]:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A model, a task, or a run's id (or the beginning of it).")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A model (or a variant: clip+loss=umcl), a task, or a run's id (or the beginning of it)."),
+    ],
     size: opt.Size = "tiny",
+    setting: opt.Setting = "controlled",
     store: opt.Store = None,
 ) -> None:
     """Show every named choice of a model or task, or all that is on record of a run."""
     from umcl_bench.records import describe
     from umcl_bench.records.store import Store
     from umcl_bench.registry import file_of, get_baseline, get_task, list_baselines, list_tasks
-    from umcl_bench.spec import SIZES
+    from umcl_bench.spec import SIZES, Setting
 
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)
-    if name in list_baselines():
-        typer.echo(describe.describe_model(get_baseline(name), SIZES[size], str(file_of("baselines", name))))
+    plain = name.partition("+")[0]
+    if setting not in get_args(Setting):
+        raise unknown_name("setting", setting, get_args(Setting))
+    if plain in list_baselines():
+        baseline = get_baseline(name)
+        shown = SIZES[size] if setting == "controlled" else baseline.published
+        if shown is None:
+            raise UsageError(f"there is no --setting paper for {name}: its paper names no towers and settings")
+        file = str(file_of("baselines", plain))
+        typer.echo(describe.describe_model(baseline, shown, file, setting))  # type: ignore[arg-type]
     elif name in list_tasks():
         typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", name))))
     else:

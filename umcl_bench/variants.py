@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from umcl_bench.errors import UsageError, unknown_name
@@ -54,9 +54,15 @@ def with_changes(baseline: Baseline, changes: Sequence[str]) -> Baseline:
             own[part] = dataclasses.replace(getattr(baseline, part), **fields)
         learned = own.get("objective", baseline.objective).loss in LABEL_LOSSES
         own.setdefault("uses_labels", baseline.uses_labels or learned)
-        return dataclasses.replace(baseline, name=label, evidence=(), **own)
+        kept = tuple(item for item in baseline.evidence if not _concerns(item.field, done))
+        return dataclasses.replace(baseline, name=label, evidence=kept, **own)
     except ValueError as error:
         raise UsageError(f"{label}: {error}") from None
+
+
+def _concerns(field: str, done: Iterable[str]) -> bool:
+    """Whether where a field comes from is no longer true: it was changed, or what it belongs to was."""
+    return field in done or ("prompt.kind" in done and field.startswith("prompt."))
 
 
 def _complete(parts: dict[str, dict[str, Any]]) -> None:

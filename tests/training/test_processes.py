@@ -28,6 +28,7 @@ CASES = {
         "label-only rows, an uneven batch, micro-batches": UMCL,
         "batch norm": CLIP,
         "sharded": dataclasses.replace(UMCL, shard=True, recompute=True),
+        "a bias, and pairs of yes or no": dataclasses.replace(UMCL, model="siglip", steps=3),
         "sharded batch norm": dataclasses.replace(CLIP, shard=True, steps=3),
     },
     3: {

@@ -37,7 +37,7 @@ def plain(words: str) -> str:
 
 def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
     _, data, batch = rows_of("convirt", phantom)
-    (shown,) = batch.shown
+    (shown,), names = batch.shown, len(data.texts.names.lengths)
     different = set()
     for row, number, says in zip(batch.rows, shown.parts[:, 0], shown.present, strict=True):
         said = plain(text(data, number))
@@ -45,6 +45,9 @@ def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
         assert said in whole
         different.add(len(said) < len(whole))
         np.testing.assert_array_equal(says, data.present[row])  # the study's, as labels are not learned from
+        of_row = data.texts.of_row.items[data.texts.of_row.first[row] : data.texts.of_row.first[row + 1]]
+        named = [bool(label_sentence(text(data, names + int(n)))) for n in of_row]
+        assert all(named) or not any(named)
     assert True in different
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from umcl_bench.records.leaderboard import interval, marks
 from umcl_bench.records.store import Record
-from umcl_bench.spec import Baseline, Recipe, Size, Task, digest, flatten, to_dict
+from umcl_bench.spec import Baseline, Recipe, Setting, Size, Task, digest, flatten, to_dict
 
 _TAGS = {
     "paper": "in the paper", "code": "in the authors' code", "summary": "in a third party's summary",
@@ -14,14 +14,16 @@ _TAGS = {
 }  # fmt: skip
 
 
-def describe_model(baseline: Baseline, size: Size, file: str) -> str:
+def describe_model(baseline: Baseline, size: Size, file: str, setting: Setting = "controlled") -> str:
     """The model's choices at a size: value, and where it comes from."""
-    recipe = Recipe(baseline, size)
+    recipe = Recipe(baseline, size, setting=setting)
     head = [f"model {baseline.name}: {baseline.title}", f"paper   {baseline.paper or '–'}", f"file    {file}"]
-    head.append(f"digest  {digest(recipe)} (setting {recipe.setting}, size {size.name}, seed 0)")
+    start = "scratch" if size.pretrained else "random weights"
+    head.append(f"digest  {digest(recipe)} (setting {setting}, size {size.name}, seed 0, from {start})")
     head.append(f"labels  {'reach its training' if baseline.uses_labels else 'do not reach its training'}")
     shared = [f"  size.{key} = {_value(v)}" for key, v in _leaves(to_dict(size)).items()]
-    return "\n".join([*head, "", *_choices(baseline), "", f"the same for every model at size {size.name}:", *shared])
+    whose = "its own in the paper setting" if setting == "paper" else f"the same for every model at size {size.name}"
+    return "\n".join([*head, "", *_choices(baseline), "", f"{whose}:", *shared])
 
 
 def describe_task(task: Task, file: str) -> str:
@@ -98,10 +100,10 @@ def _unreadable(found: dict[str, dict[str, str]]) -> str:
 
 def _choices(value: Baseline | Task) -> list[str]:
     evidence = {item.field: item for item in value.evidence}
-    docs = {"title", "paper", "evidence", "name"}
+    docs = {"title", "paper", "evidence", "name", "published"}
     lines = []
     for key, v in _leaves(to_dict(value)).items():
-        if key not in docs:
+        if key.partition(".")[0] not in docs:
             item = evidence.get(key)
             why = f"   [{_TAGS[item.tag]}: {item.note}]" if item else ""
             lines.append(f"  {key} = {_value(v)}{why}")
@@ -115,6 +117,8 @@ def _leaves(data: dict[str, Any]) -> dict[str, Any]:
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_value(v) for v in value) or "–"
+    if isinstance(value, dict):
+        return " ".join(f"{k} {_value(v)}" for k, v in value.items() if v != [])
     return repr(value) if isinstance(value, str) else str(value)
 
 

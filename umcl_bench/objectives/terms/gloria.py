@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from umcl_bench.objectives.terms.inputs import (
     ELEMENTS,
@@ -39,8 +38,9 @@ def similarities(patches: Tensor, words: Tensor, temp1: float, temp2: float, ele
     Where that takes more than one tile of at most `elements` numbers (or of one film with one text), each is made again
     in the backward pass: the memory is that of one tile, and not O(n m w p).
     """
-    (n, p, d), w = patches.shape, words.shape[1]
-    tile = max(1, elements // (w * max(p, d)))
+    words = words[:, words.detach().any(-1).any(0)]  # without what is padding in all texts
+    n, p, w = len(patches), patches.shape[1], words.shape[1]
+    tile = max(1, elements // (w * p))
     films = torch.split(patches, min(n, tile))
     captions = torch.split(words, max(1, tile // min(n, tile)))
     if len(films) * len(captions) == 1:
@@ -50,9 +50,15 @@ def similarities(patches: Tensor, words: Tensor, temp1: float, temp2: float, ele
 
 
 def _tile(patches: Tensor, words: Tensor, temp1: float, temp2: float) -> Tensor:
+    """As the definition, but without a context c_j for each film, text and word, and so with nothing as wide as d.
+
+    w_j . c_j is sum_m a_mj s_mj, and |c_j|^2 a quadratic form of the a_mj with the regions' products.
+    """
     padding = ~words.detach().any(-1)
     s = torch.einsum("npd,mwd->nmwp", patches, words)
     of_words = s.masked_fill(padding[:, :, None], -torch.inf).softmax(2)
-    context = torch.einsum("nmwp,npd->nmwd", (temp1 * of_words).softmax(3), patches)
-    cosine = (normalize(context, dim=-1) * normalize(words, dim=-1)).sum(-1)
+    a = (temp1 * of_words).softmax(3)
+    square = (torch.einsum("nmwp,npq->nmwq", a, patches @ patches.transpose(1, 2)) * a).sum(3)
+    lengths = square.clamp(min=1e-24).sqrt() * words.norm(dim=2).masked_fill(padding, 1.0)
+    cosine = (a * s).sum(3) / lengths
     return (temp2 * cosine).masked_fill(padding, -torch.inf).logsumexp(2)
