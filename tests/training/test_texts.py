@@ -9,6 +9,8 @@ import torch
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.reports.labeler import label_sentence
+from umcl_bench.data.reports.sections import choose, sections
+from umcl_bench.data.reports.sentences import split_sentences
 from umcl_bench.data.tokens import train_tokenizer
 from umcl_bench.models.dual import TextBatch
 from umcl_bench.models.prompts import finding_sentences
@@ -27,7 +29,7 @@ def rows_of(name: str, corpus: Corpus) -> tuple[Recipe, TrainingRows, Batch]:
 def text(data: TrainingRows, number: int) -> str:
     names = len(data.texts.names.lengths)
     tokens, place = (data.texts.names, number) if number < names else (data.texts.reports, number - names)
-    pieces = [data.tokenizer.id_to_token(i) for i in tokens.ids[place, 1 : tokens.lengths[place] - 1]]
+    pieces = [str(data.tokenizer.id_to_token(int(i))) for i in tokens.ids[place, 1 : tokens.lengths[place] - 1]]
     return " ".join(pieces).replace(" ##", "")
 
 
@@ -35,9 +37,16 @@ def plain(words: str) -> str:
     return "".join(c for c in words.lower() if c.isalnum())
 
 
+def sentences_of(corpus: Corpus) -> dict[str, str]:
+    """All sentences of all reports, by their letters and digits."""
+    said = (choose(sections(report), "findings+impression") or report for report in corpus.reports if report)
+    return {plain(sentence): sentence for report in said for sentence in split_sentences(report)}
+
+
 def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
     _, data, batch = rows_of("convirt", phantom)
     (shown,), names = batch.shown, len(data.texts.names.lengths)
+    originals = sentences_of(phantom)
     different = set()
     for row, number, says in zip(batch.rows, shown.parts[:, 0], shown.present, strict=True):
         said = plain(text(data, number))
@@ -46,7 +55,7 @@ def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
         different.add(len(said) < len(whole))
         np.testing.assert_array_equal(says, data.present[row])  # the study's, as labels are not learned from
         of_row = data.texts.of_row.items[data.texts.of_row.first[row] : data.texts.of_row.first[row + 1]]
-        named = [bool(label_sentence(text(data, names + int(n)))) for n in of_row]
+        named = [bool(label_sentence(originals[plain(text(data, names + int(n)))])) for n in of_row]
         assert all(named) or not any(named)
     assert True in different
 
@@ -54,9 +63,10 @@ def test_a_row_shows_a_sentence_of_its_own_report(phantom: Corpus) -> None:
 def test_a_sentence_claims_what_the_labeler_reads_in_it(phantom: Corpus) -> None:
     _, data, batch = rows_of("convirt+loss=umcl", phantom)
     (shown,) = batch.shown
+    originals = sentences_of(phantom)
     claimed = 0
     for number, says, denies in zip(shown.parts[:, 0], shown.present, shown.absent, strict=True):
-        verdicts = label_sentence(text(data, number))
+        verdicts = label_sentence(originals[plain(text(data, number))])
         for k, name in enumerate(data.classes):
             assert says[k] == (verdicts.get(name) == "positive")
             assert denies[k] == (verdicts.get(name) == "negative" and name != "No Finding")
@@ -93,11 +103,11 @@ def test_several_labels_become_one_text(phantom: Corpus, several: str) -> None:
         if told[0] >= names or denies.any():
             assert len(told) == 1
             continue
-        expected = [data.classes[c].lower() for c in np.flatnonzero(data.present[row])]
+        names_there = [data.classes[c].lower() for c in np.flatnonzero(data.present[row])]
         np.testing.assert_array_equal(says, data.present[row])
         found = [text(data, number) for number in told]
-        assert found == ([", ".join(expected).replace(",", " ,")] if several == "set" else expected)
-        together += len(expected) > 1
+        assert found == ([", ".join(names_there).replace(",", " ,")] if several == "set" else names_there)
+        together += len(names_there) > 1
     assert together > 3
     assert recipe.baseline.prompt.several == several
     assert (data.texts.name_states[: 2 * k] == np.arange(2 * k)).all()
@@ -172,10 +182,10 @@ def test_pieces_of_a_word_share_its_number() -> None:
     tokenizer = train_tokenizer(["edema effusion"], 60)
     ids = np.array([[2, *tokenizer.encode("edema xyz of").ids, 3, 0]])
     continues = np.zeros(tokenizer.get_vocab_size(), bool)
-    for piece, number in tokenizer.get_vocab().items():
-        continues[number] = piece.startswith("##")
+    for token, number in tokenizer.get_vocab().items():
+        continues[number] = token.startswith("##")
     found = word_numbers(ids, continues)[0]
-    pieces = [tokenizer.id_to_token(int(i)) for i in ids[0]]
+    pieces = [str(tokenizer.id_to_token(int(i))) for i in ids[0]]
     expected, word = [], -1
     for piece in pieces:
         word += not piece.startswith(("##", "["))

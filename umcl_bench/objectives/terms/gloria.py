@@ -61,4 +61,5 @@ def _tile(patches: Tensor, words: Tensor, temp1: float, temp2: float) -> Tensor:
     square = (torch.einsum("nmwp,npq->nmwq", a, patches @ patches.transpose(1, 2)) * a).sum(3)
     lengths = square.clamp(min=1e-24).sqrt() * words.norm(dim=2).masked_fill(padding, 1.0)
     cosine = (a * s).sum(3) / lengths
-    return (temp2 * cosine).masked_fill(padding, -torch.inf).logsumexp(2)
+    z: Tensor = (temp2 * cosine).masked_fill(padding, -torch.inf).logsumexp(2)
+    return z
