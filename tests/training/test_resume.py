@@ -127,6 +127,32 @@ def test_going_on_on_the_same_machine_warns_of_nothing(cut: Path, capsys: pytest
     assert trained.facts["steps"] == 6
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "umcl+stage=second+second_share=0.5",  # cut at the end of the first stage, where prompts have no moments yet
+        "umcl+stage=second+second_share=0.7",  # cut within the second
+        "siglip",
+        "mgca",
+        "cxr-clip",
+        "label-bce",
+    ],
+)
+def test_every_sort_of_model_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    whole = attempt(tmp_path / "whole", model).model.encoder.state_dict()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "Trainer", Cut)
+        with pytest.raises(Interrupt):
+            attempt(tmp_path / "cut", model)
+    resumed = attempt(tmp_path / "cut", model)
+    assert resumed.facts["resumed_from_steps"] == [3]
+    assert capsys.readouterr().err == ""
+    for name, tensor in resumed.model.encoder.state_dict().items():
+        assert torch.equal(tensor, whole[name]), name
+
+
 SPOILED: dict[str, Any] = {
     "missing": lambda s: s.tensors.pop("model.log_scale"),
     "surplus": lambda s: s.tensors.update(other=torch.zeros(2)),

@@ -93,7 +93,7 @@ def _check_state(trainer: Trainer, state: State) -> None:
     if "best" in state.facts:
         needed |= {name.replace("model.", "best.", 1): tensor for name, tensor in needed.items()}
     for name, parameter in trainer.encoder.named_parameters():
-        if parameter.requires_grad and state.step:
+        if parameter.requires_grad and trainer.stages.learned(name, state.step):
             needed |= {f"optimiser.{name}.{key}": parameter for key in ("exp_avg", "exp_avg_sq")}
             needed[f"optimiser.{name}.step"] = torch.zeros(())
     check_tensors(state.tensors, needed)

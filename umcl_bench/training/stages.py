@@ -30,6 +30,10 @@ class Stages:
         for tower in (self.encoder.image, self.encoder.text):
             tower.train(not self.second)
 
+    def learned(self, name: str, step: int) -> bool:
+        """Whether the parameter `name` has been learned in any of the steps up to `step`."""
+        return step > (self.first if self.two and name.startswith("prompts.") else 0)
+
     def leave_out(self) -> None:
         """Drops the gradients of what stands still, so that no optimiser touches it."""
         if not self.two:
