@@ -7,7 +7,8 @@ code). Words are sums of their pieces, the sentence is drawn at random among tho
 
 Where this differs. Regions are of the last feature map but one, as in the released code (layer 3 of its ResNet-50);
 zero-shot here uses the global embeddings alone, where the released code averages global and local similarities and
-standardises them over the evaluated set. Text features are the last layer's, there the sum of the last four.
+standardises them over the evaluated set. Text features are the last layer's, there the sum of
+the last four; words and regions each pass a linear layer, there the regions alone.
 """
 
 from umcl_bench.spec import Augment, Baseline, Evidence, ImageTower, Objective, Optim, Size, Term, clinical_bert

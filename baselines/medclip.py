@@ -6,12 +6,24 @@ targets are nearly flat (of 100 rows with a fifth of matches, 59.5 % of the mass
 That is what is run here; `medclip+target_temperature=0.1` sharpens it.
 
 A film with a report shows a random sentence of it with the labels that our labeler reads in it, 'No Finding' where it
-reads none (as the released code); a film without one shows a sentence of the bank, the training reports', that shares a
-finding with it. The paper's entities come from MetaMap, and its sentence bank was not released. Left out: the second,
-word-swapped text of the released code, as swaps and deletions can lose a "no".
+reads none (as the released code; one that is unsure of a finding is no 'No Finding': ours); a film without one shows a
+sentence of the bank, the training reports', that shares a finding with it (one that is only known to lack findings, or
+whose finding no sentence has, shows a bare name: ours). The paper's entities come from MetaMap, and its sentence bank
+was not released. Left out: the second, word-swapped text of the released code, as swaps and deletions can lose a "no".
 """
 
-from umcl_bench.spec import Augment, Baseline, Evidence, Heads, ImageTower, Objective, Optim, Size, clinical_bert
+from umcl_bench.spec import (
+    Augment,
+    Baseline,
+    Evidence,
+    Heads,
+    ImageTower,
+    Objective,
+    Optim,
+    Prompt,
+    Size,
+    clinical_bert,
+)
 
 BASELINE = Baseline(
     name="medclip",
@@ -21,6 +33,7 @@ BASELINE = Baseline(
     rows=("image-text-label", "image-text", "image-label"),
     text_view="sentence",
     label_text="bank",
+    prompt=Prompt(kind="hand", negative_share=0.0),
     heads=Heads(text_layers=(1, 2, -1)),
     uses_labels=True,
     published=Size(  # 2210.10163, RyanWangZf/MedCLIP
@@ -59,6 +72,7 @@ BASELINE = Baseline(
         Evidence("objective.similarity", "code", "the raw dot product; the paper writes the cosine"),
         Evidence("objective.target_temperature", "code", "1, so that targets are nearly flat"),
         Evidence("objective.temperature", "code", "learned from 0.07, the log scale clamped to at most 4.6052"),
+        Evidence("prompt.negative_share", "code", "sentences are chosen by positive labels alone"),
         Evidence("label_text", "code", "a bank's sentence with a common positive label"),
         Evidence("text_view", "code", "a random sentence of the report"),
         Evidence("heads.text_layers", "code", "the mean of layers 1, 2 and the last"),

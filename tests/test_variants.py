@@ -57,9 +57,44 @@ def test_a_prompts_kind_brings_what_belongs_to_it() -> None:
         ("gloria+terms=3", "no field is named 'terms'"),
         ("clip+name=other", "no field is named 'name'"),
         ("clip+views=3", "views is 3"),
+        ("sat+triage=0.9", "it must be two quantiles"),
+        ("umcl+learning_rate_factor=nan", "learning_rate_factor is nan"),
+        ("gloria+loss=none", "its one term is 'labels'"),
         ("clp+loss=umcl", "Did you mean 'clip'"),
     ],
 )
 def test_what_can_not_be_changed_is_said(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         registry.get_baseline(name)
+
+
+def test_what_is_so_already_changes_nothing() -> None:
+    umcl = registry.get_baseline("umcl")
+    assert registry.get_baseline("umcl+loss=umcl") is umcl
+    assert registry.get_baseline("umcl+share=.250+cap=0") is umcl
+    assert (
+        registry.get_baseline("umcl+share=.50").name == registry.get_baseline("umcl+share=0.5").name == "umcl+share=0.5"
+    )
+    assert registry.get_baseline("sat+triage=0.9/0.80").name == "sat+triage=0.9/0.8"
+
+
+@pytest.mark.parametrize(
+    ("name", "uses"),
+    [
+        ("clip+share=0.5", True),
+        ("clip+rows=image-text-label/image-text/image-label", True),
+        ("convirt+label_text=bank+rows=image-text/image-label", True),
+        ("clip+loss=mymod:fn", True),
+        ("clip+balanced=true", True),
+        ("clip+loss=triage", False),
+        ("clip+temperature=0.1", False),
+    ],
+)
+def test_a_variant_that_labels_reach_says_so(name: str, uses: bool) -> None:
+    assert registry.get_baseline(name).uses_labels is uses
+
+
+def test_built_in_models_say_whether_labels_reach_them() -> None:
+    for name in registry.list_baselines():
+        baseline = registry.get_baseline(name)
+        assert baseline.uses_labels == baseline.learns_from_labels, name

@@ -159,12 +159,14 @@ def show(
     """Show every named choice of a model or task, or all that is on record of a run."""
     from umcl_bench.records import describe
     from umcl_bench.records.store import Store
-    from umcl_bench.registry import file_of, get_baseline, get_task, list_baselines, list_tasks
+    from umcl_bench.registry import file_of, get_baseline, get_task, is_released, list_baselines, list_tasks
     from umcl_bench.spec import SIZES, Setting
 
     if size not in SIZES:
         raise unknown_name("size", size, SIZES)
     plain = name.partition("+")[0]
+    if is_released(name):
+        raise UsageError(f"{name} is released, without choices of ours; `umcl-bench validate {name}` says what it is")
     if setting not in get_args(Setting):
         raise unknown_name("setting", setting, get_args(Setting))
     if plain in list_baselines():

@@ -231,7 +231,8 @@ def names(given: str) -> tuple[str, ...]:
 def model_names(given: str, loss: str, *, only_trained: bool = False) -> tuple[str, ...]:
     """The models of --model, with another loss where one is given; 'all' is every registered one.
 
-    'all' leaves models out that are not trained where only these make sense. Raises UsageError, with suggestions.
+    'all' leaves models out that are not trained, or have no contrastive loss, where only these make sense. Raises
+    UsageError, with suggestions.
     """
     from umcl_bench.registry import get_baseline, list_baselines
     from umcl_bench.spec import LOSSES
@@ -241,8 +242,11 @@ def model_names(given: str, loss: str, *, only_trained: bool = False) -> tuple[s
     found: list[str] = []
     for name in names(given) or (given,):
         if name == "all":
-            trained = (n for n in list_baselines() if get_baseline(n).weights == "trained")
-            found += trained if only_trained or loss else list_baselines()
+            trained = [n for n in list_baselines() if get_baseline(n).weights == "trained"]
+            contrastive = [n for n in trained if get_baseline(n).has_text_tower]
+            found += contrastive if loss else trained if only_trained else list_baselines()
+        elif loss and not get_baseline(name).has_text_tower:
+            raise UsageError(f"--loss {loss}: {name} has no text tower, and so no contrastive loss; leave one out")
         elif loss and get_baseline(name).weights != "trained":
             raise UsageError(f"--loss {loss}: {name} is not trained, and a loss would change nothing; leave one out")
         else:

@@ -114,7 +114,10 @@ def checkpoint_name(recipe: Recipe, fingerprint: str) -> str:
 def _with_sampling(baseline: Baseline, sampling: Sampling | None) -> Baseline:
     """The model with the mix that was asked for. Raises UsageError where it does not take such rows."""
     try:
-        return baseline if sampling is None else dataclasses.replace(baseline, sampling=sampling)
+        if sampling is None:
+            return baseline
+        mixed = dataclasses.replace(baseline, sampling=sampling)
+        return dataclasses.replace(mixed, uses_labels=baseline.uses_labels or mixed.learns_from_labels)
     except ValueError as error:
         raise UsageError(f"--mix: {error} (it takes {', '.join(baseline.rows)})") from None
 
@@ -140,6 +143,7 @@ def make_recipe(request: Request) -> Recipe:
         return _released_recipe(request)
     baseline = _with_sampling(get_baseline(request.model), request.sampling)
     size = _size_of(request, baseline)
+    _check_fit(request, baseline, size)
     init, towers = _start_of(request, size, baseline)
     try:
         optim = dataclasses.replace(size.optim, batch=request.batch or size.optim.batch)
@@ -183,6 +187,22 @@ def _released_recipe(request: Request) -> Recipe:
     if given:
         raise UsageError(f"{request.model} is released, and not trained here: leave out {', '.join(given)}")
     return released.recipe_of(get_baseline(request.model), request.seed)
+
+
+def _check_fit(request: Request, baseline: Baseline, size: Size) -> None:
+    """Raises UsageError for a model that can't be as it is asked for at its size."""
+    room = size.text.max_tokens - baseline.prompt.length
+    if room < _NAME:
+        raise UsageError(
+            f"{baseline.name}: of size {size.name}'s {size.text.max_tokens} tokens, {baseline.prompt.length} vectors "
+            f"leave {room} for a finding's name, and {_NAME} are needed; use a shorter prompt"
+        )
+    if request.compiled and baseline.objective.local:
+        raise UsageError(f"--compile does not reach the patches that {baseline.name} learns from; leave it out")
+
+
+_NAME = 16
+"""Tokens that every finding's name has room in, with 'no' and the two at its ends."""
 
 
 def _size_of(request: Request, baseline: Baseline) -> Size:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from umcl_bench.errors import UsageError, unknown_name
-from umcl_bench.spec import LABEL_LOSSES, Baseline
+from umcl_bench.spec import Baseline
 
 _PARTS = ("objective", "prompt", "heads", "sampling")
 _SHORT = {"prompt": "prompt.kind"}
@@ -18,46 +18,52 @@ _FIXED = ("terms", "objective.terms", "ratio", "sampling.ratio", "weights", "rel
 def with_changes(baseline: Baseline, changes: Sequence[str]) -> Baseline:
     """The model with fields changed, each as 'field=value', and its name saying so, in the fields' order.
 
-    A field of objective, prompt, heads or sampling may be named without that. Raises UsageError for a field that there
-    is not, a value that it can't take, or a field that is changed twice.
+    A field of objective, prompt, heads or sampling may be named without that; one that has the value already changes
+    nothing. Raises UsageError for a field that there is not, a value that it can't take, or a field that is changed
+    twice.
     """
-    if not changes:
-        return baseline
-    done: dict[str, str] = {}
+    done: dict[str, Any] = {}
     for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals or not value:
+        name, equals, text = change.partition("=")
+        if not equals or not text:
             raise UsageError(f"{baseline.name}+{change}: write +field=value, as in +loss=umcl")
         path = _path(baseline, name)
         if path in done:
             raise UsageError(f"{baseline.name}: {name} is changed twice")
-        done[path] = value
+        done[path] = _parse(path, text, _now(baseline, path))
+    done = {path: value for path, value in done.items() if value != _now(baseline, path)}
+    return _changed(baseline, done) if done else baseline
+
+
+def _now(baseline: Baseline, path: str) -> Any:
+    part, _, field = path.rpartition(".")
+    return getattr(getattr(baseline, part) if part else baseline, field)
+
+
+def _changed(baseline: Baseline, done: dict[str, Any]) -> Baseline:
     parts: dict[str, Any] = {}
     for path, value in done.items():
         part, _, field = path.rpartition(".")
-        owner = getattr(baseline, part) if part else baseline
-        new = _parse(path, value, getattr(owner, field))
-        parts.setdefault(part, {})[field] = new
+        parts.setdefault(part, {})[field] = value
     own = parts.pop("", {})
     _complete(parts)
-    label = "+".join(
-        [
-            baseline.name,
-            *(
-                f"{path.rpartition('.')[2] if path != 'prompt.kind' else 'prompt'}={value}"
-                for path, value in sorted(done.items())
-            ),
-        ]
-    )
+    label = "+".join([baseline.name, *(f"{_short(path)}={_text(value)}" for path, value in sorted(done.items()))])
     try:
         for part, fields in parts.items():
             own[part] = dataclasses.replace(getattr(baseline, part), **fields)
-        learned = own.get("objective", baseline.objective).loss in LABEL_LOSSES
-        own.setdefault("uses_labels", baseline.uses_labels or learned)
         kept = tuple(item for item in baseline.evidence if not _concerns(item.field, done))
-        return dataclasses.replace(baseline, name=label, evidence=kept, **own)
+        changed = dataclasses.replace(baseline, name=label, evidence=kept, **own)
+        return dataclasses.replace(changed, uses_labels=baseline.uses_labels or changed.learns_from_labels)
     except ValueError as error:
         raise UsageError(f"{label}: {error}") from None
+
+
+def _short(path: str) -> str:
+    return "prompt" if path == "prompt.kind" else path.rpartition(".")[2]
+
+
+def _text(value: Any) -> str:
+    return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _concerns(field: str, done: Iterable[str]) -> bool:

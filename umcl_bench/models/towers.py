@@ -93,6 +93,10 @@ class TextEncoder(nn.Module):
         self.layers = {layer % (tower.layers + 1) for layer in heads.text_layers}
         if any(not -tower.layers - 1 <= layer <= tower.layers for layer in heads.text_layers):
             raise UsageError(f"text_layers {heads.text_layers}: the text tower has layers 0 to {tower.layers}")
+        if tower.layers not in self.layers:
+            raise UsageError(
+                f"text_layers {heads.text_layers}: the last layer, -1, must be among them, or it never learns"
+            )
         self.trunk = BertModel(config, add_pooling_layer=False)
         self.projection = _projection(tower.width, dim, heads)
         self.local = nn.Linear(tower.width, dim, bias=False) if local else None

@@ -26,9 +26,10 @@ def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
 def _group(records: list[Record], label: str, shown: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Header and rows of one table."""
     groups: dict[str, list[Record]] = {}
-    for record in records:
+    for record in sorted(records, key=lambda r: int(r.result["model"]["recipe"]["repeat"])):
         groups.setdefault(_without_seed(record), []).append(record)
-    found = [(group, _mean(group)) for group in groups.values()]
+    firsts = [list({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
+    found = [(group, _mean(group)) for group in firsts]  # of a seed that was run again, the first
     found.sort(key=lambda pair: (np.isnan(pair[1]["macro"].value), -pair[1]["macro"].value, model_name(pair[0][0])))
     header = ["model", "size", "seeds", label, "sd over seeds", *shown, "marks"]
     return header, [_row(group, estimates, shown) for group, estimates in found]

@@ -65,6 +65,7 @@ class Prompt:
         _check_range("share", self.share, 0.0, 1.0)
         _check_range("negative_share", self.negative_share, 0.0, 1.0)
         _check_range("second_share", self.second_share, 0.01, 0.99)
+        _check_range("learning_rate_factor", self.learning_rate_factor, 0.0, 1e4)
         if (self.kind == "continuous") != (self.length > 0):
             raise ValueError("a continuous prompt has a length of at least 1, a hand-written one has length 0")
         if self.kind == "hand" and (self.context, self.init, self.stage) != ("unified", "", "joint"):
@@ -150,10 +151,12 @@ class Objective:
         _check_range("threshold", self.threshold, 1e-6, 1.0)
         _check_range("cap", self.cap, 0.0, 1e6)
         _check_range("prevalence", self.prevalence, 0.0, 0.99)
+        if len(self.triage) != 2:
+            raise ValueError(f"triage is {self.triage}; it must be two quantiles, as in 0.99/0.95")
         _check_range("the second quantile of triage", self.triage[1], 0.0, self.triage[0])
         _check_range("the first quantile of triage", self.triage[0], 0.0, 1.0)
-        if self.loss == "none" and not self.terms:
-            raise ValueError("the loss 'none' needs terms, or nothing is learned")
+        if self.loss == "none" and [term.kind for term in self.terms] != ["labels"]:
+            raise ValueError("the loss 'none' is for image-label supervision alone: its one term is 'labels'")
 
     @property
     def local(self) -> bool:
@@ -231,6 +234,14 @@ class Baseline:
     def reads_training_rows(self) -> bool:
         """Whether anything of it comes from the training corpus: weights, or at least a vocabulary."""
         return self.weights in ("trained", "untrained")
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether any choice brings labels into its training: its loss, its terms, its texts, or how rows are drawn."""
+        loss, labelled = self.objective.loss, {"image-label", "text"} & set(self.rows)
+        terms = any(term.kind == "labels" for term in self.objective.terms)
+        chosen = loss in LABEL_LOSSES or ":" in loss or terms or self.prompt.share > 0 or self.sampling.balanced
+        return self.weights == "trained" and (chosen or bool(labelled))
 
     @property
     def has_text_tower(self) -> bool:

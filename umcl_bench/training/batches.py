@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from umcl_bench.data.corpus import Corpus, Rows, count_kinds
 from umcl_bench.data.tokens import train_tokenizer
 from umcl_bench.data.vocabulary import NO_FINDING
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.models.pretrained import pretrained_tokenizer
 from umcl_bench.models.prompts import state_names
 from umcl_bench.spec import Baseline, Recipe
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 class Meanings(NamedTuple):
     """What reports say, as unit rows (n, q) (zeros where there is no report), and the similarities that `triage` asks.
 
-    `same_above` and `other_below` are those quantiles of the cosines of pairs of the training reports.
+    `same_above` and `other_below` are those quantiles of the cosines of pairs of these reports, and below 1.
     """
 
     vectors: Claims
@@ -103,7 +103,7 @@ def eligible_rows(corpus: Corpus, baseline: Baseline, split: str = "train") -> R
     train = corpus.rows(split)
     kinds = corpus.kinds()[train]
     taken = np.isin(kinds.astype(str), baseline.rows)
-    claimed = np.concatenate(claims(corpus, train), axis=1).any(axis=1)
+    claimed = np.concatenate(claims(corpus, train, no_finding=not baseline.has_text_tower), axis=1).any(axis=1)
     told = np.array([report is not None for report in corpus.reports[train]], dtype=bool)
     silent = np.isin(kinds, ("image-label", "text")) & ~claimed & ~told
     rows: Rows = train[taken & ~silent]
@@ -133,6 +133,7 @@ def training_rows(
     rows = eligible_rows(corpus, baseline, split)
     present, absent = claims(corpus, rows, no_finding=not baseline.has_text_tower)
     told = [corpus.reports[row] or "" for row in rows]
+    _check_names(baseline, corpus.classes)
     names = [name.lower() for name in state_names(corpus.classes)]
     # every model gets the vocabulary of the whole training split: the reports that some of them do not learn from too
     reports = [corpus.reports[row] or "" for row in train]
@@ -152,6 +153,18 @@ def training_rows(
         tokenizer=tokenizer,
         meanings=_meanings(told, baseline.objective.triage) if baseline.objective.loss == "triage" else None,
     )
+
+
+def _check_names(baseline: Baseline, classes: tuple[str, ...]) -> None:
+    """Raises UsageError for findings that the training data do not label, and for prompts of findings without any."""
+    for name in baseline.objective.unmatched:
+        if name not in classes:
+            raise unknown_name("finding to leave unmatched", name, classes)
+    if not classes and baseline.prompt.context == "class-specific":
+        raise UsageError(f"{baseline.name} has vectors for each finding, and the training data label none")
+
+
+_ROUNDING = 1e-4
 
 
 def _meanings(reports: Sequence[str], quantiles: tuple[float, float]) -> Meanings:
@@ -174,8 +187,9 @@ def _meanings(reports: Sequence[str], quantiles: tuple[float, float]) -> Meaning
     rng = np.random.default_rng(0)
     one, other = rng.integers(len(found), size=(2, 200_000))
     cosines = (found[one[one != other]] * found[other[one != other]]).sum(1)
-    same, different = np.quantile(cosines, quantiles)
-    return Meanings(vectors, float(same), float(different))
+    same, different = (float(q) for q in np.quantile(cosines, quantiles))
+    same = min(same, 1 - _ROUNDING)  # where many reports are the same, these are alike, and others are not
+    return Meanings(vectors, same, min(different, same - _ROUNDING))
 
 
 def claims(corpus: Corpus, rows: Rows, *, no_finding: bool = False) -> tuple[Claims, Claims]:

@@ -94,14 +94,15 @@ class Feed:
         film_rows, text_rows = batch.rows[batch.has_film], batch.rows[batch.has_text]
         peers = self._peers(batch) if self.world.size > 1 else None
         mine, of_texts = (slice(None), slice(None)) if peers is None else (peers.films, peers.texts)
-        sided = np.stack([self.data.texts.names_side(view.parts[batch.has_film])[mine] for view in batch.shown])
+        named = np.any([self.data.texts.names_side(view.parts[batch.has_film]) for view in batch.shown], axis=0)
+        sided = np.tile(named[mine], views)  # each film is compared with the texts of all views
         films = self._pixels(self.data.rows[film_rows[mine]])
         return Parcel(
             step=step,
             batch=batch,
             films=films if views == 1 else films.repeat(views, 1, 1),
             draws=self._send(torch.from_numpy(draws[:, batch.has_film][:, mine].reshape(-1, draws.shape[-1]))),
-            sided=self._send(torch.from_numpy(sided.reshape(-1))),
+            sided=self._send(torch.from_numpy(sided)),
             texts=self._texts([view.parts[batch.has_text][of_texts] for view in batch.shown]),
             film_side=self._side(film_rows, self.data.present[film_rows], self.data.absent[film_rows]),
             text_sides=tuple(

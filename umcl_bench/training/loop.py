@@ -252,7 +252,7 @@ class Trainer:
 
     def _select(self) -> None:
         rule = self.recipe.selection
-        if rule.rule == "last" or not self._due(rule.every):
+        if rule.rule == "last" or not self._due(rule.every) or not self.stages.prompts_count:
             return
         weights = self.whole_weights()
         if not self.world.leads:

@@ -98,8 +98,9 @@ def _bytes(recipe: Recipe, device: torch.device, recompute: bool) -> tuple[float
         few, more = (_held(encoder, recipe, rows, device, precision) for rows in (4, 12))
     weights = sum(p.numel() * 4 for p in encoder.parameters())
     # a parcel in hand and those made ahead, and embeddings with what the loss makes of them
-    batch = recipe.size.optim.batch * ((1 + AHEAD) * recipe.size.image.size**2 + recipe.size.dim * 4 * 8)
-    return 4 * weights + batch + (_LIBRARIES if device.type == "cpu" else 0), (more - few) / 8
+    views = recipe.baseline.views
+    batch = recipe.size.optim.batch * views * ((1 + AHEAD) * recipe.size.image.size**2 + recipe.size.dim * 4 * 8)
+    return 4 * weights + batch + (_LIBRARIES if device.type == "cpu" else 0), views * (more - few) / 8
 
 
 def _held(encoder: DualEncoder, recipe: Recipe, rows: int, device: torch.device, precision: torch.dtype) -> int:

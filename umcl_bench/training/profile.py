@@ -108,6 +108,7 @@ def _in_parts(trainer: Trainer, parcel: Parcel, clock: _Clock) -> None:
     """The same step, in micro-batches too, with a look at the clock between its parts."""
     encoder, optimiser, stepper = trainer.encoder, trainer.optimiser, trainer.stepper
     count = stepper.count_parts(parcel)
+    trainer.stages.enter(parcel.step)
     optimiser.zero_grad(set_to_none=True)
     with torch.set_grad_enabled(count == 1), statistics_kept(encoder) if count > 1 else nullcontext():
         made = [_encode(trainer, parcel, at, count, clock) for at in range(count)]
@@ -125,6 +126,7 @@ def _in_parts(trainer: Trainer, parcel: Parcel, clock: _Clock) -> None:
             for tower, found in again.items():
                 with clock.part(f"{tower} tower, backward"):
                     _backward(found, leaves, done)
+    trainer.stages.leave_out()
     with clock.part("clipping and optimiser"):
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), trainer.recipe.size.optim.clip_norm)
         set_learning_rate(optimiser, trainer.recipe, parcel.step)

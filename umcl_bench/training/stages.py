@@ -30,6 +30,11 @@ class Stages:
         for tower in (self.encoder.image, self.encoder.text):
             tower.train(not self.second)
 
+    @property
+    def prompts_count(self) -> bool:
+        """Whether the model as it is now could be kept: in the first of two stages its prompts are no prompts yet."""
+        return self.second or not self.two
+
     def learned(self, name: str, step: int) -> bool:
         """Whether the parameter `name` has been learned in any of the steps up to `step`."""
         return step > (self.first if self.two and name.startswith("prompts.") else 0)

@@ -65,7 +65,7 @@ class Stepper:
             return loss.detach()
         with torch.no_grad(), statistics_kept(self.encoder):
             cached = [self.forward(self.encoder, parcel, self.part(parcel, at, count), at) for at in range(count)]
-        whole = {name: torch.cat([part[name] for part in cached]) for name in PER_ROW if name in cached[0]}
+        whole = {name: _joined([part[name] for part in cached]) for name in PER_ROW if name in cached[0]}
         leaves = {name: value.requires_grad_() for name, value in {**cached[0], **whole}.items()}
         self.seen = {name: value.detach() for name, value in leaves.items()}
         loss = self.loss(leaves, parcel)
@@ -183,6 +183,11 @@ class Stepper:
         )
         shown = augment(parcel.films[films], self.recipe.size.augment, parcel.draws[films], parcel.sided[films])
         return Part(shown, some_texts(parcel.texts, texts))
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Rows of micro-batches; one without any has no patches to count."""
+    return torch.cat([part for part in parts if len(part)] or parts[:1])
 
 
 def _seed(seed: int, device: torch.device) -> None:

@@ -135,9 +135,8 @@ class Texts:
             return np.where(affirmed, self.set_of[chosen], parts[:, 0])[:, None], claims, one_hot[:, k:]
         width = max(1, int((present > 0).sum(1).max(initial=1)))
         columns = np.argsort(present <= 0, axis=1, kind="stable")[:, :width]
-        all_of_them = np.where(
-            np.take_along_axis(present, columns, 1) > 0, self.of_state.items[self.of_state.first[columns]], -1
-        )
+        drawn = self.of_state.draw(columns.ravel(), rng).reshape(columns.shape)
+        all_of_them = np.where(np.take_along_axis(present, columns, 1) > 0, drawn, -1)
         alone = np.concatenate([parts, np.full((len(parts), width - 1), -1)], axis=1)
         return np.where(affirmed[:, None], all_of_them, alone), claims, one_hot[:, k:]
 
@@ -247,8 +246,8 @@ def _sentences(reports: Sequence[str], present: Claims, classes: tuple[str, ...]
     say nothing of the film; with these, no model of sentences learns within the budget (docs/decisions/0005).
 
     Where labels are learned from, a sentence claims what the labeler reads in it; else its study's present findings,
-    which only the log's statistics see. For the targets of MedCLIP a sentence without a finding is 'No Finding' (its
-    released code).
+    which only the log's statistics see. For the targets of MedCLIP a sentence without a finding that is present or
+    uncertain is 'No Finding' (its released code, where it has no label at all).
     """
     texts: list[str] = []
     of_row: list[list[int]] = []
@@ -264,15 +263,17 @@ def _sentences(reports: Sequence[str], present: Claims, classes: tuple[str, ...]
         claimed = present[whose] if whose else present[:0]
         return _Reports(texts, of_row, claimed, np.zeros_like(claimed))
     claims = np.zeros((2, len(texts), present.shape[1]), dtype=np.float32)
+    denying = np.ones(len(texts), dtype=bool)
     for number, text in enumerate(texts):
         for name, verdict in label_sentence(text).items():
+            denying[number] &= verdict == "negative"
             if name in classes and verdict != "uncertain":
                 claims[int(verdict == "negative"), number, classes.index(name)] = 1
     if NO_FINDING in classes:
         column = classes.index(NO_FINDING)
         claims[1, :, column] = 0
         if baseline.objective.loss == "soft":
-            claims[0, ~claims[0].any(1), column] = 1
+            claims[0, denying, column] = 1
     return _Reports(texts, of_row, claims[0], claims[1])
 
 
