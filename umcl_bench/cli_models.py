@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from umcl_bench import cli_options as opt
-from umcl_bench.errors import UsageError, unknown_name
+from umcl_bench.errors import BenchError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.records.store import Store
@@ -43,6 +43,8 @@ def _checkpoint(name: str, store: Store) -> Path:
     """The folder of the checkpoint that `name` leads to. Raises UsageError where there is none."""
     from umcl_bench.progress import Reporter
 
+    if not name:
+        raise UsageError("the run's name is empty; see `umcl-bench leaderboard` for the runs that there are")
     if (Path(name) / "checkpoint.json").is_file():
         return Path(name)
     parent = store.root / "checkpoints"
@@ -51,12 +53,21 @@ def _checkpoint(name: str, store: Store) -> Path:
     if len(found) == 1:
         return parent / found[0]
     ids = [record.id for record in store.records(Reporter(quiet=True))]
-    if not any(i.startswith(name) or i.endswith(name) for i in ids):
-        raise unknown_name("run or checkpoint", name, found or [*ids, *names])
-    record = store.get(name)
+    if not ids and not names:
+        raise UsageError(f"{store.root} holds no run and no checkpoint to export; --store names another store")
+    runs = [i for i in ids if i == name] or [i for i in ids if i.startswith(name) or i.endswith(name)]
+    if len(runs) > 1 or (found and not runs):
+        several = runs or found
+        kind = "runs" if runs else "checkpoints"
+        raise UsageError(f"{name!r} fits {len(several)} {kind} in {store.root}: {', '.join(several)}. Name one of them")
+    if not runs:
+        raise unknown_name(f"run or checkpoint of {store.root}", name, [*ids, *names])
+    record = store.get(runs[0])
     checkpoint = str(record.result.get("checkpoint") or "")
     if not checkpoint:
         raise UsageError(f"{record.id} is of {record.result['model']['name']}, which has no checkpoint of its own")
+    if Path(checkpoint).name != checkpoint or checkpoint == "..":
+        raise BenchError(f"{record.id} says that its checkpoint is {checkpoint!r}, which is no name of a folder")
     if not (parent / checkpoint).is_dir():
         raise UsageError(
             f"the checkpoint of {record.id} is gone: {parent / checkpoint}. Make it: {record.result['command']}"

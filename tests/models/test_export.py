@@ -109,6 +109,84 @@ def test_safetensors_and_a_checkpoint_are_the_same_model(tmp_path: Path, phantom
     assert "image.projection.weight" in load_file(tmp_path / "s" / "model.safetensors")
 
 
+def test_a_film_that_is_not_square_may_be_a_row_larger_in_open_clip_and_it_is_said(
+    tmp_path: Path, phantom: Corpus
+) -> None:
+    import open_clip
+    from PIL import Image
+
+    from umcl_bench.data.images import fit
+
+    notes = export(write(tmp_path / "c", phantom, "clip", TINY), "openclip", tmp_path / "o")
+    assert any("one row or column of pixels more there" in note for note in notes)
+    _, transform = open_clip.create_model_from_pretrained(f"local-dir:{tmp_path / 'o'}")
+    image = TINY.image
+    for size, rows in (((401, 300), (47, 48)), ((400, 400), (64, 64))):
+        film = Image.fromarray(np.random.default_rng(0).integers(100, 256, size[::-1], dtype=np.uint8))
+        here, there = fit(film, image.size, image.geometry), transform(film)[0] * image.std + image.mean
+        seen = [int((pixels > 0.1).any(axis=1).sum()) for pixels in (here, there.numpy())]
+        assert tuple(seen) == rows
+    np.testing.assert_allclose(there.numpy() * 255, here, atol=1e-3)  # the square
+
+
+def test_a_link_or_the_folder_itself_is_refused_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path / "empty")
+    for folder in (tmp_path / "link", tmp_path / "broken", Path(".")):
+        with pytest.raises(UsageError, match="is a link, or the folder that you are in: name a new folder"):
+            export(tmp_path / "no-checkpoint", "openclip", folder)
+
+
+def test_a_checkpoint_that_leads_elsewhere_or_has_wrong_types_is_refused(tmp_path: Path, phantom: Corpus) -> None:
+    source = write(tmp_path / "c", phantom, "clip", TINY)
+    path = source / "checkpoint.json"
+    good = path.read_text()
+    for place, value, message in (
+        (("recipe", "size", "image", "name"), "hf-hub:evil/repo", "'hf-hub:evil/repo' is none that timm lists"),
+        (("recipe", "size", "image", "name"), "local-dir:/etc", "is none that timm lists"),
+        (("recipe", "size", "image", "options"), [["checkpoint_path", "/etc/passwd"]], "the options checkpoint_path"),
+        (("recipe", "size", "image", "size"), "64", "size: image: size: '64' is no int"),
+        (("recipe", "size", "image", "geometry", "fit"), "widest", "'widest' is none of 'longest'"),
+        (("recipe", "size", "text", "width"), True, "True is no int"),
+        (("recipe", "size", "text"), [], "is no TextTower"),
+        (("recipe", "size", "text", "heads"), 7, "towers of its recipe can't be built"),
+        (("recipe", "baseline", "rows"), "image", "'image' is no list"),
+        (("recipe",), [], "is no Recipe"),
+        (("classes",), 3, "classes must be a list of names; found 3"),
+    ):
+        facts = json.loads(good)
+        at = facts
+        for name in place[:-1]:
+            at = at[name]
+        at[place[-1]] = value
+        path.write_text(json.dumps(facts))
+        with pytest.raises(BenchError, match=message) as caught:
+            open_model(source)
+        assert str(path) in str(caught.value)
+    path.write_text("[" * 100_000)
+    with pytest.raises(BenchError, match=r"checkpoint\.json can't be read"):
+        open_model(source)
+
+
+def test_all_that_decides_the_embeddings_is_in_the_identity(tmp_path: Path, phantom: Corpus) -> None:
+    source = write(tmp_path / "c", phantom, "umcl", TINY)
+    export(source, "openclip", tmp_path / "o")
+
+    def known(folder: Path) -> str:
+        return released.recipe_of(registry.get_baseline(f"local:{folder}")).baseline.released
+
+    before = known(source), known(tmp_path / "o")
+    facts = json.loads((source / "checkpoint.json").read_text())
+    (source / "checkpoint.json").write_text(json.dumps({**facts, "classes": facts["classes"][::-1]}))
+    trunk = json.loads((tmp_path / "o" / "image" / "config.json").read_text())
+    trunk["model_args"]["act_layer"] = "gelu"
+    (tmp_path / "o" / "image" / "config.json").write_text(json.dumps(trunk))
+    assert before[0] != known(source)
+    assert before[1] != known(tmp_path / "o")
+
+
 def test_a_recipe_comes_back_from_its_json() -> None:
     for name in registry.list_baselines():
         recipe = Recipe(registry.get_baseline(name), SMALL, seed=3)
@@ -164,9 +242,24 @@ def test_wrong_exports_say_why(quick: Quick, tmp_path: Path) -> None:
     assert quick("run", "--model", "random", "--task", "zeroshot-chexpert", "--quiet")[0] == 0
     for arguments, message in (
         (("random", "--to", "openclip", *out), "which has no checkpoint of its own"),
-        (("randm", "--to", "openclip", *out), "no run or checkpoint is named 'randm'"),
+        (("randm", "--to", "openclip", *out), f"no run or checkpoint of {tmp_path / 'runs'} is named 'randm'"),
+        (("", "--to", "openclip", *out), "the run's name is empty"),
+        (("--store", str(tmp_path / "none"), "random", "--to", "openclip", *out), f"{tmp_path / 'none'} holds no run"),
         (("random", "--to", "onnx", *out), "which has no checkpoint"),
     ):
         code, _, err = quick("export", *arguments)
         assert (code, message in err) == (2, True), err
     assert not (tmp_path / "o").exists()
+
+
+def test_names_that_fit_several_or_lead_out_of_the_store_are_refused(quick: Quick, tmp_path: Path) -> None:
+    out, checkpoints = ("--to", "openclip", "-o", str(tmp_path / "o")), tmp_path / "runs" / "checkpoints"
+    for name in ("mine-1", "mine-2"):
+        (checkpoints / name).mkdir(parents=True)
+    code, _, err = quick("export", "mine", *out)
+    assert (code, f"'mine' fits 2 checkpoints in {tmp_path / 'runs'}: mine-1, mine-2" in err) == (2, True), err
+    assert quick("run", "--model", "random", "--task", "zeroshot-chexpert", "--quiet")[0] == 0
+    (path,) = (tmp_path / "runs" / "records").glob("random-*/result.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "checkpoint": "../checkpoints/mine-1"}))
+    code, _, err = quick("export", "random", *out)
+    assert (code, "which is no name of a folder" in err) == (1, True), err

@@ -3,7 +3,8 @@
 open_clip builds the image tower by timm's name for it, and the text tower as a BERT with a mean pooler and a linear
 projection: what a recipe has beyond that is refused with its reason, or named as left behind. It gives a film three
 equal channels, so the first convolution has a third of the weights for each. Every export is opened again, by the
-library's own loader, and compared before it gets its name.
+library's own loader, and compared on squares of pixels before it gets its name. How a file becomes such a square is
+each program's own: where the longest side is fitted, open_clip rounds the other one, here its fraction is cut off.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def export(checkpoint: Path, to: Format, folder: Path) -> list[str]:
 
     Raises UsageError, before anything is written, for a folder that is there or a model that the format can't hold.
     """
+    if folder.is_symlink() or folder.name in ("", ".."):
+        raise UsageError(f"{folder} is a link, or the folder that you are in: name a new folder")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} is there already: name a new folder")
     if not folder.absolute().parent.is_dir():
@@ -59,7 +62,7 @@ def export(checkpoint: Path, to: Format, folder: Path) -> list[str]:
         _write_config(model.recipe, part, home=part)
         _compare(model, _OpenClip(part, model.recipe))
         _write_config(model.recipe, part, home=folder.resolve())
-    return [*_left_behind(model.recipe), *_how_to_open(folder)]
+    return [*_left_behind(model.recipe), *_seen_otherwise(model.recipe), *_how_to_open(folder)]
 
 
 def check_open_clip(recipe: Recipe) -> None:
@@ -207,6 +210,20 @@ def _left_behind(recipe: Recipe) -> list[str]:
     if baseline.objective.terms:
         names = ", ".join(term.kind for term in baseline.objective.terms)
         found.append(f"weights that only training needs stay behind ({names})")
+    return found
+
+
+def _seen_otherwise(recipe: Recipe) -> list[str]:
+    """What open_clip's transform makes otherwise of a film's file."""
+    found = [
+        "embeddings were compared from square grey pixels on; how open_clip reads a file is its own (no DICOM; other "
+        "greys from 16 bits, colours and large JPEGs)"
+    ]
+    if recipe.size.image.geometry.fit == "longest":
+        found.append(
+            "a film that is not square may get one row or column of pixels more there (open_clip rounds the shorter "
+            "side, umcl-bench cuts its fraction off), and so another embedding: give open_clip squares"
+        )
     return found
 
 

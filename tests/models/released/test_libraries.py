@@ -108,6 +108,72 @@ def test_a_repository_comes_from_the_cache_and_is_pinned_to_its_commit(tmp_path:
         open_model("hf:clip")
 
 
+@pytest.mark.parametrize("name", ["../..", "a/..", "../x", "a/b@../..", "a/b@refs/../../x", "a/b@/etc", "a--b/c"])
+def test_a_name_that_leads_out_of_the_cache_is_refused(cache: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="write hf:OWNER/NAME"):
+        open_model(f"hf:{name}")
+
+
+@pytest.mark.parametrize(
+    "tower",
+    ["hf-hub:e/r", "HF-HUB:e/r", "hf_hub:e/r", "local-dir:/any/path", "Local-Dir:/any", "local-dir:..", "../x", 3],
+)
+def test_an_image_tower_from_elsewhere_is_refused(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tower: object
+) -> None:
+    import timm
+
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
+    write_open_clip(tmp_path / "m")
+    path = tmp_path / "m" / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"]["vision_cfg"] = {"image_size": 32, "timm_model_name": tower}
+    path.write_text(json.dumps(config))
+    (tmp_path / "config.json").write_text('{"architecture": "resnet18"}')
+    with pytest.raises(BenchError, match="its image tower"):
+        open_model(f"local:{tmp_path / 'm'}")
+
+
+def test_an_image_tower_behind_a_link_or_of_another_name_is_refused(tmp_path: Path) -> None:
+    write_open_clip(tmp_path / "m")
+    path = tmp_path / "m" / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"]["vision_cfg"] = {"image_size": 32, "timm_model_name": "local-dir:/old/image"}
+    path.write_text(json.dumps(config))
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "config.json").write_text('{"architecture": "hf-hub:e/r"}')
+    (tmp_path / "m" / "image").symlink_to(tmp_path / "away")
+    with pytest.raises(BenchError, match="is outside its folder"):
+        open_model(f"local:{tmp_path / 'm'}")
+    (tmp_path / "m" / "image").unlink()
+    (tmp_path / "away").rename(tmp_path / "m" / "image")
+    with pytest.raises(BenchError, match=r"image.config\.json: its image tower 'hf-hub:e/r' is none that timm lists"):
+        open_model(f"local:{tmp_path / 'm'}")
+
+
+def test_parts_from_the_cache_are_in_the_identity(tmp_path: Path, cache: Path) -> None:
+    write_open_clip(tmp_path / "m", hf_text=True)
+    config = json.loads((tmp_path / "m" / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["hf_model_name"] = "anyone/bert"
+    (tmp_path / "m" / "open_clip_config.json").write_text(json.dumps(config))
+    (tmp_path / "bert").mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "m" / name).rename(tmp_path / "bert" / name)
+    bert = cache / "models--anyone--bert" / "snapshots" / to_cache(cache, "anyone/bert", tmp_path / "bert")
+    known = []
+    for name, change in (
+        ("", {}),
+        ("config.json", {"hidden_act": "relu"}),
+        ("tokenizer_config.json", {"do_lower_case": False}),
+        ("added_tokens.json", {}),
+    ):
+        if name:
+            before = json.loads((bert / name).read_text()) if (bert / name).is_file() else {}
+            (bert / name).write_text(json.dumps({**before, **change}))
+        known.append(released.recipe_of(registry.get_baseline(f"local:{tmp_path / 'm'}")).baseline.released)
+    assert len(set(known)) == len(known)
+
+
 def test_a_tag_of_open_clip_comes_from_the_cache(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import open_clip
     from open_clip import factory, pretrained
@@ -120,6 +186,10 @@ def test_a_tag_of_open_clip_comes_from_the_cache(tmp_path: Path, cache: Path, mo
     with pytest.raises(BenchError, match=r"the weights of openclip:Tiny/one: not in .*\(hf download someone/tiny\)"):
         open_model("openclip:Tiny/one")
     to_cache(cache, "someone/tiny", tmp_path / "m")
+    known = released.recipe_of(registry.get_baseline("openclip:Tiny/one")).baseline.released
+    monkeypatch.setitem(factory._MODEL_CONFIGS, "Tiny", {**config, "text_cfg": {**config["text_cfg"], "heads": 1}})
+    assert released.recipe_of(registry.get_baseline("openclip:Tiny/one")).baseline.released != known
+    monkeypatch.setitem(factory._MODEL_CONFIGS, "Tiny", config)
     given = films(32)
     ours = open_model("openclip:Tiny/one")
     np.testing.assert_allclose(ours.embed_images(given), unit(theirs.encode_image(pixels(given, MEAN, STD))), atol=1e-5)

@@ -66,7 +66,8 @@ class Folder:
         """The tokenizer's files."""
         names = (
             "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
-            "special_tokens_map.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
+            "special_tokens_map.json", "added_tokens.json", "spiece.model", "tokenizer.model",
+            "sentencepiece.bpe.model",
         )  # fmt: skip
         return tuple(path for name in names if (path := self.file(name)))
 
@@ -75,11 +76,19 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises BenchError with the file's name."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BenchError(f"{path} can't be read: {error}") from None
     if not isinstance(found, dict):
         raise BenchError(f"{path} holds no JSON object")
     return found
+
+
+def check_timm(tower: Any, where: str) -> None:
+    """Raises BenchError for what is no tower of timm's list: timm takes other names for repositories and folders."""
+    import timm
+
+    if not isinstance(tower, str) or ":" in tower or not timm.is_model(tower):
+        raise BenchError(f"{where}: its image tower {tower!r} is none that timm lists; only those are built")
 
 
 def tower_of(preprocess: Preprocess, layout: str) -> ImageTower:

@@ -17,7 +17,7 @@ def hub_folder(repo: str, revision: str | None) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo) or (revision is not None and not re.fullmatch(r"[\w./-]+", revision)):
+    if not _is_repository(repo) or (revision is not None and not _is_revision(revision)):
         raise UsageError(f"hf:{repo}: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION")
     what = f"the repository {repo}{f' at {revision}' if revision else ''}"
     command = f"hf download {repo}{f' --revision {revision}' if revision else ''}"
@@ -34,8 +34,27 @@ def hub_file(repo: str, name: str, revision: str | None = None) -> Path | None:
     """One file of a repository, or None where the cache has not got it."""
     from huggingface_hub import constants, try_to_load_from_cache
 
+    if not _is_repository(repo, owned=False):
+        return None
     cached = try_to_load_from_cache(repo, name, cache_dir=constants.HF_HUB_CACHE, revision=revision)
     return Path(cached) if isinstance(cached, str) else None
+
+
+def _is_repository(name: str, *, owned: bool = True) -> bool:
+    """Whether it is OWNER/NAME (NAME alone where it need not be `owned`) by the hub's rules, so no way to a folder."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name or not owned
+
+
+def _is_revision(name: str) -> bool:
+    """Whether it is a branch, a tag or a commit, none of whose parts leads to another folder."""
+    return re.fullmatch(r"[\w./-]+", name) is not None and not {"", ".", ".."} & set(name.split("/"))
 
 
 def not_found(what: str, command: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ import torch
 
 from umcl_bench.data.preprocess import Preprocess
 from umcl_bench.errors import BenchError, UsageError, unknown_name
-from umcl_bench.models.released.found import Folder, Found, read_json, tower_of
+from umcl_bench.models.released.found import Folder, Found, check_timm, read_json, tower_of
 from umcl_bench.models.released.hub import hub_file, not_found
 from umcl_bench.models.released.model import Loaded, ReleasedModel, Towers
 from umcl_bench.models.released.preprocessing import of_open_clip
 from umcl_bench.models.released.weights import load_strict, quiet_transformers, read_state
+from umcl_bench.spec import digest
 
 CONFIG = "open_clip_config.json"
 _TIMM_FOLDER = "local-dir:"
@@ -77,7 +79,8 @@ def find_tag(name: str) -> Found:
     listed = open_clip.get_pretrained_cfg(architecture, tag)
     config = open_clip.get_model_config(architecture)
     config["quick_gelu"] = bool(listed.get("quick_gelu", config.get("quick_gelu", False)))
-    return _found(config, listed, _fetch(listed, f"openclip:{name}"), f"openclip:{name}", None, [])
+    told = digest(json.loads(json.dumps(config, default=str)))
+    return _found(config, listed, _fetch(listed, f"openclip:{name}"), f"openclip:{name}", None, [], told)
 
 
 def _fetch(listed: dict[str, Any], name: str) -> Path:
@@ -103,14 +106,19 @@ def _found(
     source: str,
     folder: Path | None,
     extra: list[Path],
+    settings: str = "",
 ) -> Found:
-    size = config["vision_cfg"].get("image_size", 224)
-    seen = of_open_clip(preprocess, size, str(folder or source))
+    """`settings` is a digest of a config that is in no file."""
+    name = source or str(folder)
+    seen = of_open_clip(preprocess, config["vision_cfg"].get("image_size", 224), str(folder or source))
+    config, towers = _offline(config, name, folder)
+    words = _tokenizer_folder(config["text_cfg"], name, folder)
+    files = dict.fromkeys((weights, *extra, *towers, *(Folder(words).texts() if words else ())))
 
     def build(device: torch.device) -> Loaded:
-        return _build(config, seen, weights, source or str(folder), folder, device)
+        return _build(config, seen, weights, name, words, device)
 
-    return Found("open_clip", source, tower_of(seen, "open_clip"), (weights, *extra), build)
+    return Found("open_clip", source, tower_of(seen, "open_clip"), tuple(files), build, settings)
 
 
 def _build(
@@ -118,13 +126,13 @@ def _build(
     preprocess: Preprocess,
     weights: Path,
     name: str,
-    folder: Path | None,
+    words: Path | None,
     device: torch.device,
 ) -> Loaded:
     from open_clip.convert import convert_state_dict
     from open_clip.model import CLIP, CustomTextCLIP, convert_to_custom_text_state_dict
 
-    config = _offline(config, name, folder)
+    config = copy.deepcopy(config)
     text = config["text_cfg"]
     cls = CustomTextCLIP if config.pop("custom_text", False) or text.get("hf_model_name") else CLIP
     try:
@@ -139,29 +147,46 @@ def _build(
         if scale in state and getattr(model, scale) is not None:
             state[scale] = state[scale].reshape(getattr(model, scale).shape)
     load_strict(model, state, str(weights))
-    tokenizer = _tokenizer(text, name, folder, model.context_length)
+    tokenizer = _tokenizer(text, name, words, model.context_length)
     return ReleasedModel(name, OpenClipTowers(model, tokenizer, config["embed_dim"]), preprocess, device)
 
 
-def _offline(config: dict[str, Any], name: str, folder: Path | None) -> dict[str, Any]:
-    """The config with all its parts found on this machine, and no weights to start from. Raises BenchError."""
-    config = copy.deepcopy(config)
+def _offline(config: dict[str, Any], name: str, folder: Path | None) -> tuple[dict[str, Any], list[Path]]:
+    """The config with all its parts found on this machine, no weights to start from, and the parts' files.
+
+    Raises BenchError where a part is elsewhere.
+    """
+    config, files = copy.deepcopy(config), []
     vision, text = config["vision_cfg"], config["text_cfg"]
     if "multimodal_cfg" in config:
         raise BenchError(f"{name} is a CoCa model; only dual encoders of open_clip are supported")
     vision["timm_model_pretrained"] = text["hf_model_pretrained"] = False
-    tower = vision.get("timm_model_name") or ""
-    if tower.startswith("hf-hub:"):
-        raise BenchError(f"{name}: its image tower is on the hub ({tower}); only towers that timm lists are supported")
-    if tower.startswith(_TIMM_FOLDER) and folder is not None and (folder / Path(tower).name).is_dir():  # it was moved
-        vision["timm_model_name"] = f"{_TIMM_FOLDER}{folder / Path(tower).name}"
+    tower = vision.get("timm_model_name")
+    if isinstance(tower, str) and tower.startswith(_TIMM_FOLDER):
+        beside = _timm_folder(tower, name, folder)
+        vision["timm_model_name"] = f"{_TIMM_FOLDER}{beside}"
+        files.append(beside / "config.json")
+    elif tower:
+        check_timm(tower, name)
     if text.get("hf_model_name"):
-        text["hf_model_name"] = _text_config(text["hf_model_name"], name, folder)
-    return config
+        files.append(_text_config(text["hf_model_name"], name, folder))
+        text["hf_model_name"] = str(files[-1].parent)
+    return config, files
 
 
-def _text_config(hf_name: str, name: str, folder: Path | None) -> str:
-    """Where the text tower's config.json is: in the folder, else in the hub's cache."""
+def _timm_folder(tower: str, name: str, folder: Path | None) -> Path:
+    """The folder of timm's beside the weights, wherever the config says that it was. Raises BenchError for others."""
+    beside = folder / Path(tower.removeprefix(_TIMM_FOLDER)).name if folder is not None else None
+    if folder is None or beside is None or not (beside / "config.json").is_file():
+        raise BenchError(f"{name}: its image tower is in a folder ({tower}) that is not beside the weights")
+    if beside.resolve().parent != folder.resolve():
+        raise BenchError(f"{name}: its image tower {tower} is outside its folder")
+    check_timm(read_json(beside / "config.json").get("architecture"), str(beside / "config.json"))
+    return beside
+
+
+def _text_config(hf_name: str, name: str, folder: Path | None) -> Path:
+    """The text tower's config.json: in the folder, else in the hub's cache."""
     beside = folder / "config.json" if folder is not None else None
     found: Path | None = (
         beside if beside is not None and beside.is_file() and "model_type" in read_json(beside) else None
@@ -174,24 +199,31 @@ def _text_config(hf_name: str, name: str, folder: Path | None) -> str:
         raise BenchError(not_found(what, f"hf download {hf_name} config.json"))
     if "auto_map" in read_json(found):
         raise BenchError(f"{found}: the text tower is code of the repository's own (auto_map), which is never run")
-    return str(found.parent)
+    return found
 
 
-def _tokenizer(text: dict[str, Any], name: str, folder: Path | None, context: int) -> Any:
+def _tokenizer_folder(text: dict[str, Any], name: str, folder: Path | None) -> Path | None:
+    """Where the tokenizer's files are: in the folder, else in the hub's cache; None for open_clip's own tokenizer."""
+    hf_name = text.get("hf_tokenizer_name")
+    if not hf_name:
+        return None
+    if folder is not None and Folder(folder).texts():
+        return folder
+    cached = (hub_file(hf_name, file) for file in ("tokenizer_config.json", "tokenizer.json", "vocab.txt"))
+    found = next((path for path in cached if path is not None), None)
+    if found is None:
+        raise BenchError(not_found(f"{name}: the tokenizer {hf_name}", f"hf download {hf_name}"))
+    return found.parent
+
+
+def _tokenizer(text: dict[str, Any], name: str, words: Path | None, context: int) -> Any:
     from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
     length, options = text.get("context_length", context), text.get("tokenizer_kwargs") or {}
-    hf_name = text.get("hf_tokenizer_name")
-    if not hf_name:
+    if words is None:
         return SimpleTokenizer(context_length=length, **options)
-    places = [folder] if folder is not None and Folder(folder).texts() else []
-    if not places:
-        cached = [hub_file(hf_name, file) for file in ("tokenizer_config.json", "tokenizer.json", "vocab.txt")]
-        places = [path.parent for path in cached if path is not None]
-    if not places:
-        raise BenchError(not_found(f"{name}: the tokenizer {hf_name}", f"hf download {hf_name}"))
     options = {**options, "trust_remote_code": False}  # whatever a config asks for
     try:
-        return HFTokenizer(str(places[0]), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
+        return HFTokenizer(str(words), context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise BenchError(f"{name}: transformers can't read the tokenizer in {places[0]}: {error}") from None
+        raise BenchError(f"{name}: transformers can't read the tokenizer in {words}: {error}") from None

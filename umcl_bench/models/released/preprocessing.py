@@ -15,7 +15,11 @@ _PIL: dict[int, Filter] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
 def of_open_clip(config: dict[str, Any], size: Any, where: str) -> Preprocess:
-    """From open_clip's preprocess_cfg; what it does not say is CLIP's, as there."""
+    """From open_clip's preprocess_cfg; what it does not say is CLIP's, as there.
+
+    'longest' is at most one row or column of pixels off for a film that is not square: open_clip rounds the shorter
+    side, for which Geometry has no word, and here its fraction is cut off.
+    """
     clip = get_preprocess("clip")
     modes = {"shortest": "shortest", "longest": "longest", "squash": "stretch"}
     mode = config.get("resize_mode") or "shortest"
@@ -26,7 +30,8 @@ def of_open_clip(config: dict[str, Any], size: Any, where: str) -> Preprocess:
     filter_ = "bilinear" if config.get("interpolation") == "bilinear" else "bicubic"
     geometry = Geometry(modes[mode], filter=filter_)  # type: ignore[arg-type]
     mean, std = (_channels(config.get(key) or default) for key, default in (("mean", clip.mean), ("std", clip.std)))
-    return Preprocess("open_clip", square(size, where), geometry, mean, std, source="its preprocess_cfg")
+    told = "its preprocess_cfg" + ("; the shorter side is cut off, not rounded" if mode == "longest" else "")
+    return Preprocess("open_clip", square(size, where), geometry, mean, std, source=told)
 
 
 def of_transformers(config: dict[str, Any] | None, family: str, size: int, where: str) -> Preprocess:
