@@ -105,7 +105,7 @@ class Stepper:
             assert isinstance(mine, Tensor)
             share = mine / _processes(parcel)
             if parcel.peers is not None:  # the value is everybody's, the gradient one's own
-                share = share + parcel.peers.total(share.detach()) - share.detach()
+                share = parcel.peers.total(share.detach()) + (share - share.detach())
             parts.append(share)
         return torch.stack(parts).sum()
 
