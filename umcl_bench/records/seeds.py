@@ -15,7 +15,7 @@ import numpy as np
 from umcl_bench.metrics.intervals import Estimate, estimate_mean
 from umcl_bench.records.leaderboard import DASH, Table, headline, interval, marks, model_name, number, tables_of
 from umcl_bench.records.store import Record
-from umcl_bench.spec import Intervals, digest
+from umcl_bench.spec import Baseline, Intervals, digest
 
 
 def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
@@ -37,6 +37,8 @@ def _group(records: list[Record], label: str, shown: list[str]) -> tuple[list[st
 
 def _without_seed(record: Record) -> str:
     recipe = {k: v for k, v in record.result["model"]["recipe"].items() if k not in ("seed", "repeat")}
+    explains = {field.name for field in dataclasses.fields(Baseline) if field.metadata.get("doc")}
+    recipe["baseline"] = {k: v for k, v in recipe["baseline"].items() if k not in explains}
     about = {k: v for k, v in record.result["model"].items() if k not in ("recipe", "digest")}
     return digest([recipe, about, record.result["data"]["training_fingerprint"]])
 
