@@ -16,7 +16,7 @@ from umcl_bench.protocols import zero_shot
 from umcl_bench.validate import model_checks, task_checks
 from umcl_bench.validate.checks import Check
 from umcl_bench.validate.phantom import SIZE
-from umcl_bench.validate.subject import Subject
+from umcl_bench.validate.subject import Subject, make_subject
 from umcl_bench.validate.task_checks import TaskSubject
 
 
@@ -148,11 +148,35 @@ def with_labels(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_labels_that_reach_scores_are_found(sound: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert model_checks.no_label_in_scores(sound).state == "pass"
+    assert model_checks.labels_unread(sound).state == "pass"
     monkeypatch.setattr(zero_shot, "run", with_labels(zero_shot.run))
-    found = model_checks.no_label_in_scores(sound)
+    found = model_checks.labels_unread(sound)
     assert found.state == "fail"
     assert "with other labels on the test films, the scores are others" in found.seen
     found = task_checks.chance(TaskSubject(registry.get_task("zeroshot")))
     assert found.state == "fail"
     assert "macro AUROC of 40 random models: 0." in found.seen
+
+
+@pytest.mark.parametrize("name", ["umcl", "siglip", "label-bce", "untrained", "random"])
+def test_untrained_weights_are_at_chance(name: str) -> None:
+    found = model_checks.chance(make_subject(registry.get_baseline(name)))
+    assert found.state == "pass", found.seen
+    assert "before training, 16 seeds: 0." in found.seen
+
+
+def test_labels_in_the_first_weights_are_found(sound: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = zero_shot.run
+
+    def knowing(task: Any, corpus: Any, model: Any, films: Any) -> Any:
+        """A model that knows some labels by heart, whatever it is told now."""
+        outcome = run(task, corpus, model, films)
+        known = dict(zip(sound.corpus.ids, np.nan_to_num(sound.corpus.stated), strict=True))
+        columns = [sound.corpus.classes.index(name) for name in outcome.scores.classes]
+        told = np.stack([known[name][columns] for name in outcome.scores.id])
+        return outcome._replace(scores=dataclasses.replace(outcome.scores, value=outcome.scores.value + 0.05 * told))
+
+    monkeypatch.setattr(zero_shot, "run", knowing)
+    assert model_checks.labels_unread(sound).state == "pass"
+    found = model_checks.chance(sound)
+    assert (found.state, found.name) == ("fail", "chance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ UNIT, SAME, OTHER = 1e-5, 2e-5, 1e-4
 """How far a length may be from one, equal embeddings from each other, and how far different ones must be."""
 PLAIN = (("{}",), ("no {}",))
 OTHERS = (("findings consistent with {}",), ("there is no evidence of {}",))
-PERMUTATIONS, STANDARD_ERRORS = 200, 4
+DRAWS, STANDARD_ERRORS = 16, 4
 _NO_TEXTS = "it is image only: it embeds no text"
 
 
@@ -191,36 +192,45 @@ def _score(subject: Subject, name: str, findings: Sequence[str] = (), corpus: ob
     return zero_shot.run(task, used, subject.model, subject.films).scores
 
 
-@check(
-    "no label in the scores", "A score may be made of the film and the prompt alone: find where a test label gets in."
-)
-def no_label_in_scores(subject: Subject) -> Seen:
-    """Scores are the same, bit for bit, where the test labels were exchanged; against those they are at chance.
+@check("test labels unread", "A score may be made of the film and the prompt alone: find where a test label is read.")
+def labels_unread(subject: Subject) -> Seen:
+    """Scores are the same, bit for bit, where the labels of the test films were exchanged.
 
-    The scores of a model, trained or not, against labels that were dealt out anew have a macro AUROC of 0.5 in the
-    mean. Of 200 such, the mean may be 4 standard errors away (3 would be a false alarm for one model in 370).
+    It finds a label that is read while films are scored. What is in the weights it can't see: see `chance`, and `test
+    labels stay out` of training.
     """
     if not subject.has_findings:
         return not_applicable(_NO_TEXTS)
     scores, other = (_score(subject, "leak", corpus=c) for c in (subject.corpus, exchange(subject.corpus, ("test",))))
     places = {name: row for row, name in enumerate(other.id)}
-    if not np.array_equal(scores.value, other.value[[places[name] for name in scores.id]]):
-        return failed("with other labels on the test films, the scores are others")
-    mean, error = permuted(scores)
-    away = abs(mean - 0.5) / error if error else (0.0 if mean == 0.5 else np.inf)
-    text = f"macro AUROC against {PERMUTATIONS} permutations of the labels: {mean:.3f} +- {error:.3f}"
-    return judged(bool(away <= STANDARD_ERRORS), f"scores do not depend on test labels; {text}")
+    same = np.array_equal(scores.value, other.value[[places[name] for name in scores.id]])
+    return judged(same, f"with other labels on the test films, the scores are {'the same' if same else 'others'}")
 
 
-def permuted(scores: Scores, seed: int = 0) -> tuple[float, float]:
-    """The mean macro AUROC of the scores against permutations of the rows' labels, and its standard error."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(PERMUTATIONS):
-        target = scores.target[rng.permutation(len(scores.target))]
-        areas = [auroc(scores.value[:, k], target[:, k])[0] for k in range(len(scores.classes))]
-        found.append(np.nanmean(areas))
-    return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(len(found)))
+@check("chance", "Weights that learned nothing must score 0.5 in the mean: look for labels that get into the weights.")
+def chance(subject: Subject) -> Seen:
+    """Before training, the mean macro AUROC over 16 seeds is within 4 standard errors of 0.5.
+
+    One draw is not at chance: its features follow brightness, which findings change. But its last projection is drawn
+    symmetrically about zero, so the opposite scores are as likely, and the mean over seeds is 0.5. (Of t with 15
+    degrees of freedom, 4 is passed by one sound model in 860; seeds are fixed, so a model passes always or never.)
+    """
+    if subject.baseline.weights == "released":
+        return not_applicable("its weights are given: no others can be drawn")
+    first = subject.recipe.seed
+    found = np.array([_untrained_auroc(subject, seed) for seed in range(first, first + DRAWS)])
+    mean, error = float(found.mean()), float(found.std(ddof=1) / np.sqrt(DRAWS))
+    text = f"macro AUROC before training, {DRAWS} seeds: {mean:.3f} +- {error:.3f}; one seed {found[0]:.3f}"
+    return judged(abs(mean - 0.5) <= STANDARD_ERRORS * error, text)
+
+
+def _untrained_auroc(subject: Subject, seed: int) -> float:
+    """The macro AUROC of the seed's first weights against the phantom's own test labels."""
+    drawn = dataclasses.replace(subject, recipe=dataclasses.replace(subject.recipe, seed=seed))
+    vars(drawn)["model"] = drawn.fresh()
+    scores = _score(drawn, "chance")
+    areas = [auroc(scores.value[:, k], scores.target[:, k])[0] for k in range(len(scores.classes))]
+    return float(np.nanmean(areas))
 
 
 @check(

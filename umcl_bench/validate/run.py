@@ -29,7 +29,8 @@ OF_MODELS: tuple[Callable[[Subject], Check], ...] = (
     model_checks.films,
     model_checks.normalisation,
     model_checks.label_order,
-    model_checks.no_label_in_scores,
+    model_checks.labels_unread,
+    model_checks.chance,
 )
 OF_TASKS: tuple[Callable[[TaskSubject], Check], ...] = (
     task_checks.data,

@@ -71,14 +71,20 @@ class Subject:
 
             return released.load(self.name, self.recipe, CPU)
         if not self.baseline.reads_training_rows:
-            return RandomEmbeddings(self.recipe.size.dim, self.recipe.seed)
+            return self.fresh()
         try:
             return self.trained.model
         except Stopped:
             raise
         except Exception:  # the check of training says so
-            encoder = start_encoder(self.recipe, self.data)
-            return TrainedModel(self.recipe, encoder, self.data.tokenizer, CPU, classes=self.data.classes)
+            return self.fresh()
+
+    def fresh(self) -> Model:
+        """The model with the first weights of the recipe's seed."""
+        if not self.baseline.reads_training_rows:
+            return RandomEmbeddings(self.recipe.size.dim, self.recipe.seed)
+        encoder = start_encoder(self.recipe, self.data)
+        return TrainedModel(self.recipe, encoder, self.data.tokenizer, CPU, classes=self.data.classes)
 
     @cached_property
     def has_texts(self) -> bool:
