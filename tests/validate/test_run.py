@@ -3,17 +3,20 @@
 import dataclasses
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from tests.validate.subjects import clip, with_recipe
 from umcl_bench import registry
 from umcl_bench.data.preprocess import get_preprocess
 from umcl_bench.errors import Stopped
 from umcl_bench.models.dual import Matrix
+from umcl_bench.models.released.weights import Fit
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Task, ZeroShot
 from umcl_bench.training.augment import augment
@@ -56,6 +59,9 @@ def test_our_own_checkpoint_passes_as_a_released_model(sound: Subject, tmp_path:
     made = {check.name: check.state for check in verdict.checks}
     assert verdict.passed
     assert made["gradients"] == made["evidence"] == "not applicable"
+    (weights,) = (check.seen for check in verdict.checks if check.name == "weights")
+    count = len(load_file(folder / "model.safetensors"))
+    assert weights == f"{count} loaded, 0 left out by design; none was missing, left over or of another shape"
     assert made["weights"] == made["normalisation"] == made["label order"] == "pass"
     (folder / "model.safetensors").write_bytes(b"no weights")
     (verdict,) = validate(f"local:{folder}", QUIET)
@@ -94,6 +100,7 @@ class ImageOnly:
     """A released image tower, as far as its checks ask: rows of the mean and the deviation of a film's rows."""
 
     has_texts = False
+    towers = SimpleNamespace(fit=Fit(2, ("fc.weight", "fc.bias")))
     preprocess = get_preprocess("chexzero")
 
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
@@ -107,7 +114,9 @@ def test_a_model_without_texts_takes_the_checks_of_films() -> None:
     released = dataclasses.replace(subject.baseline, weights="released", rows=())
     subject = with_recipe(subject, baseline=released)
     vars(subject)["model"] = ImageOnly()
-    states = {found.name: found.state for look in OF_MODELS for found in [look(subject)]}
+    checks = [look(subject) for look in OF_MODELS]
+    assert any("2 loaded, 2 left out by design: fc.weight, fc.bias;" in found.seen for found in checks)
+    states = {found.name: found.state for found in checks}
     missing = {"prompts matter", "label order", "test labels unread", "chance"}
     untrained = {"gradients", "moves", "same seed", "test labels stay out"}
     assert {name for name, state in states.items() if state == "not applicable"} == missing | untrained

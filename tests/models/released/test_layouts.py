@@ -45,6 +45,9 @@ def agree(folder: Path, expected: theirs.Theirs, layout: str, size: int, mean: A
         images, texts = expected.images(pixels(given, mean, std)), theirs.each(expected.text, PLAIN)
     np.testing.assert_allclose(ours.embed_images(given), unit(images), atol=1e-5)
     np.testing.assert_allclose(ours.embed_texts(PLAIN), unit(texts), atol=1e-5)
+    fit = ours.towers.fit  # type: ignore[attr-defined]
+    assert fit.loaded > 0
+    assert ("fc." in str(fit)) == layout.startswith("biovil")  # torchvision's classifier, which its file has
     assert np.abs(np.diff(unit(images), axis=0)).max() > 1e-3  # so that the comparison means something
     assert np.abs(np.diff(unit(texts), axis=0)).max(1).min() > 1e-2
 

@@ -90,6 +90,6 @@ def preprocess_t(state: State) -> Preprocess:
 def build(state: State, tokenizer: tuple[Path, ...], config: Path | None, what: str) -> BioVil:
     """The towers with these weights."""
     towers = BioVil(state, config)
-    load_strict(towers, state, what, _UNUSED)
+    towers.fit = load_strict(towers, state, what, _UNUSED)
     towers.tokenizer = read_tokenizer(tokenizer, int(towers.bert.config.vocab_size))
     return towers

@@ -59,8 +59,10 @@ def build(state: State, tokenizer: tuple[Path, ...], config: Path | None, what: 
         {**text, "context_length": context, "vocab_size": words},
         quick_gelu=True,
     )
-    load_strict(model, state, what, _EXTRA)
-    return OpenClipTowers(model, SimpleTokenizer(context_length=context), dim)
+    fit = load_strict(model, state, what, _EXTRA)
+    towers = OpenClipTowers(model, SimpleTokenizer(context_length=context), dim)
+    towers.fit = fit
+    return towers
 
 
 def _depth(state: State, prefix: str) -> int:

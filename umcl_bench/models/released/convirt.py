@@ -75,6 +75,6 @@ def preprocess(state: State) -> Preprocess:
 def build(state: State, tokenizer: tuple[Path, ...], config: Path | None, what: str) -> ConVirt:
     """The towers with these weights."""
     towers = ConVirt(state, config)
-    load_strict(towers, state, what)
+    towers.fit = load_strict(towers, state, what)
     towers.tokenizer = read_tokenizer(tokenizer, int(towers.bert_model.config.vocab_size))
     return towers

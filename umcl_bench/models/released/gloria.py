@@ -73,7 +73,7 @@ def build(state: State, tokenizer: tuple[Path, ...], config: Path | None, what: 
     """The towers with these weights."""
     plain = {name.removeprefix("gloria."): value for name, value in state.items()}
     towers = Gloria(plain, config)
-    load_strict(towers, plain, what, _UNUSED)
+    towers.fit = load_strict(towers, plain, what, _UNUSED)
     pieces = len(plain["text_encoder.model.embeddings.word_embeddings.weight"])
     towers.tokenizer = read_tokenizer(tokenizer, pieces)
     return towers

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from umcl_bench.data.preprocess import Preprocess, get_preprocess
 from umcl_bench.models.released.model import Towers
 from umcl_bench.models.released.parts import bert_like, encode, read_tokenizer, resnet_like
-from umcl_bench.models.released.weights import State, load_strict, load_transformers, part_of
+from umcl_bench.models.released.weights import Fit, State, load_strict, load_transformers, part_of
 
 MOST_TOKENS = 77
 _SWIN = "vision_model.model."
@@ -75,15 +75,16 @@ def build(state: State, tokenizer: tuple[Path, ...], config: Path | None, what: 
     if "projection_head" in towers.vision_model:
         rest = {name: value for name, value in state.items() if not name.startswith(_SWIN)}
         swin = _swin(part_of(state, _SWIN), what)
-    load_strict(towers, rest, what)
+    towers.fit = load_strict(towers, rest, what)
     if swin is not None:
-        towers.vision_model["model"] = swin
+        towers.vision_model["model"], more = swin
+        towers.fit = Fit(towers.fit.loaded + more.loaded, towers.fit.left_out + more.left_out)
     pieces = len(state["text_model.model.embeddings.word_embeddings.weight"])
     towers.tokenizer = read_tokenizer(tokenizer, pieces)
     return towers
 
 
-def _swin(state: State, what: str) -> Any:
+def _swin(state: State, what: str) -> tuple[Any, Fit]:
     """Swin with as many blocks and heads as the weights; names as transformers had them when MedCLIP was released."""
     from transformers import SwinConfig, SwinModel
 

@@ -14,13 +14,15 @@ from torch.nn.functional import normalize
 from umcl_bench.data.preprocess import Preprocess
 from umcl_bench.models.dual import Matrix, Model, PromptPair
 from umcl_bench.models.released.found import no_text_error
+from umcl_bench.models.released.weights import Fit
 from umcl_bench.progress import Reporter
 
 
 class Towers(nn.Module):
-    """What a layout provides. Features need no unit length."""
+    """What a layout provides. Features need no unit length. `fit` says which weights of its files were loaded."""
 
     dim: int
+    fit: Fit | None = None
 
     def images(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (n, channels, s, s) -> (n, d)."""

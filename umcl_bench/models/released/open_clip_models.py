@@ -146,9 +146,11 @@ def _build(
     for scale in ("logit_scale", "logit_bias"):  # a number, or a list with one number
         if scale in state and getattr(model, scale) is not None:
             state[scale] = state[scale].reshape(getattr(model, scale).shape)
-    load_strict(model, state, str(weights))
+    fit = load_strict(model, state, str(weights))
     tokenizer = _tokenizer(text, name, words, model.context_length)
-    return ReleasedModel(name, OpenClipTowers(model, tokenizer, config["embed_dim"]), preprocess, device)
+    towers = OpenClipTowers(model, tokenizer, config["embed_dim"])
+    towers.fit = fit
+    return ReleasedModel(name, towers, preprocess, device)
 
 
 def _offline(config: dict[str, Any], name: str, folder: Path | None) -> tuple[dict[str, Any], list[Path]]:

@@ -14,6 +14,7 @@ from umcl_bench.models.released.found import Found, tower_of
 from umcl_bench.models.released.hub import hub_file, not_found
 from umcl_bench.models.released.model import Loaded, ReleasedModel, Towers
 from umcl_bench.models.released.preprocessing import of_timm
+from umcl_bench.models.released.weights import Fit
 
 _NAMES = ("model.safetensors", "pytorch_model.bin")
 
@@ -55,7 +56,9 @@ def find_timm(name: str) -> Found:
     preprocess = of_timm(data, f"timm:{name}")
 
     def build(device: torch.device) -> Loaded:
-        towers = TimmTowers(_trunk(name, config, weights))
+        trunk, fit = _trunk(name, config, weights)
+        towers = TimmTowers(trunk)
+        towers.fit = fit
         return ReleasedModel(f"timm:{name}", towers, preprocess, device, has_texts=False)
 
     return Found("timm", f"timm:{name}", tower_of(preprocess, "timm"), (weights,), build)
@@ -65,7 +68,7 @@ def _fetch(config: Any, file: str) -> Path | None:
     return hub_file(str(config.hf_hub_id), config.hf_hub_filename or file) if config.hf_hub_id else None
 
 
-def _trunk(name: str, config: Any, weights: Path) -> Any:
+def _trunk(name: str, config: Any, weights: Path) -> tuple[Any, Fit]:
     """The tower with all its weights, its classifier among them, which is taken off afterwards."""
     import timm
 
@@ -75,5 +78,7 @@ def _trunk(name: str, config: Any, weights: Path) -> Any:
         trunk = timm.create_model(name, pretrained=True, pretrained_cfg=given)
     except RuntimeError as error:  # torch lists missing and surplus names
         raise BenchError(f"{weights}: the weights do not fit {name}. {error}") from None
+    whole = list(trunk.state_dict())
     trunk.reset_classifier(0)
-    return trunk
+    kept = set(trunk.state_dict())
+    return trunk, Fit(len(kept), tuple(name for name in whole if name not in kept))

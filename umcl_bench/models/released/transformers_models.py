@@ -116,5 +116,7 @@ def _build(folder: Path, weights: Path, family: str, preprocess: Preprocess, nam
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **own)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise BenchError(f"{folder}: transformers can't read its config or tokenizer: {error}") from None
-    model = load_transformers(getattr(transformers, cls), config, read_state(weights), str(weights))
-    return ReleasedModel(name, TransformersTowers(model, tokenizer, family), preprocess, device)
+    model, fit = load_transformers(getattr(transformers, cls), config, read_state(weights), str(weights))
+    towers = TransformersTowers(model, tokenizer, family)
+    towers.fit = fit
+    return ReleasedModel(name, towers, preprocess, device)

@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -29,6 +29,17 @@ _INERT = re.compile(
     r"|builtins\.(bool|bytes|dict|float|int|list|object|set|str|tuple)"
 )
 _SHOWN = 12
+
+
+class Fit(NamedTuple):
+    """How many weights of a file were loaded, and the names of those that were left out by design."""
+
+    loaded: int
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        names = ", ".join(self.left_out[:_SHOWN]) + (", ..." if len(self.left_out) > _SHOWN else "")
+        return f"{self.loaded} loaded, {len(self.left_out)} left out by design{f': {names}' if names else ''}"
 
 
 class _Inert:
@@ -82,12 +93,14 @@ def _unpickle(path: Path, mapped: bool) -> Any:
         raise BenchError(f"{path} can't be read as weights: {first}") from None
 
 
-def load_strict(module: nn.Module, state: State, what: str, unused: Iterable[str] = ()) -> None:
-    """Loads `state` into `module`, or raises BenchError with the names that are missing, surplus or of another shape.
+def load_strict(module: nn.Module, state: State, what: str, unused: Iterable[str] = ()) -> Fit:
+    """Loads `state` into `module`; returns how many weights, and which were left out.
 
+    Raises BenchError with the names that are missing, surplus or of another shape.
     `unused` are patterns of names that the released file has and that no embedding depends on.
     """
     wanted = module.state_dict()
+    given = tuple(state)
     state = _without(state, [*unused, COUNTERS], keep=wanted)
     missing = [name for name in wanted if name not in state and not re.fullmatch(COUNTERS, name)]
     shapes = [
@@ -97,12 +110,13 @@ def load_strict(module: nn.Module, state: State, what: str, unused: Iterable[str
     ]
     refuse(what, missing, [name for name in state if name not in wanted], shapes)
     module.load_state_dict(state, strict=False)
+    return Fit(len(state), tuple(name for name in given if name not in state))
 
 
 def load_transformers(
     cls: Any, config: Any, state: State, what: str, unused: Iterable[str] = (), **options: Any
-) -> Any:
-    """A model of transformers with these weights, whose older names it knows; strict as `load_strict`."""
+) -> tuple[Any, Fit]:
+    """A model of transformers with these weights, whose older names it knows; strict as `load_strict`. And its Fit."""
     kept = _without(state, [*unused, COUNTERS], keep=())
     with quiet_transformers():
         model, info = cls.from_pretrained(
@@ -110,7 +124,7 @@ def load_transformers(
         )
     shapes = [f"{name} {tuple(found)}, not {tuple(wanted)}" for name, found, wanted in sorted(info["mismatched_keys"])]
     refuse(what, sorted(info["missing_keys"]), sorted(info["unexpected_keys"]), [*shapes, *info["error_msgs"]])
-    return model.float()
+    return model.float(), Fit(len(kept), tuple(name for name in state if name not in kept))
 
 
 def refuse(what: str, missing: list[str], surplus: list[str], shapes: list[str]) -> None:
