@@ -1,7 +1,6 @@
 """The examples that the README tells a person to copy: as files in $UMCL_BENCH_PLUGINS, and in an installed package."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
@@ -21,9 +20,9 @@ SHORT = (
 
 
 def example(heading: str) -> str:
-    """The code block under a heading of the README."""
-    (block,) = re.findall(rf"^## {heading}\n(?:(?!^## ).*\n)*?```python\n(.*?)```", README, re.M | re.S)
-    return str(block)
+    """The first code block under a heading of the README."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return section.split("```python\n", 1)[1].split("```", 1)[0]
 
 
 def run(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
