@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tests.training.survivor import CPU, SAVING, small_data, small_recipe
 from umcl_bench.errors import Stopped
 from umcl_bench.progress import Reporter
-from umcl_bench.training import loop, state
+from umcl_bench.training import resume, state
 from umcl_bench.training.loop import Trained, Unfinished, train
 from umcl_bench.training.runtime import Runtime
 from umcl_bench.training.watch import Signals
@@ -62,7 +62,7 @@ def test_a_signal_leaves_a_state_and_the_handlers_of_before(
             signal.raise_signal(number)  # while a state is written
         return write(*arguments)
 
-    monkeypatch.setattr(loop, "save_state", interrupted)
+    monkeypatch.setattr(resume, "save_state", interrupted)
     with pytest.raises(Stopped, match=r"stopped; the state of step 2 is kept: the same command goes on") as stopped:
         attempt(tmp_path)
     assert stopped.value.exit_code == code
@@ -98,6 +98,15 @@ def test_a_second_ctrl_c_stops_at_once() -> None:
         twice()
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C as in a terminal: a shell starts what runs in its background without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_a_signal_that_nobody_acted_on_goes_to_the_handler_of_before() -> None:
     with pytest.raises(KeyboardInterrupt), Signals():
         signal.raise_signal(signal.SIGINT)
