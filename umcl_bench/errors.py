@@ -28,12 +28,17 @@ class DataError(BenchError):
     """A source, a file or a row of it is not what it should be. Exit code 1."""
 
 
+_MOST_NAMES = 40
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a misspelt name: what was asked for, the nearest names, and all that there are."""
+    """The error for a misspelt name: what was asked for, the nearest names, and which there are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return UsageError(f"no {kind} is named {name!r}.{hint} There are: {', '.join(names) or 'none'}.")
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    listed = ", ".join(names[:_MOST_NAMES]) or "none"
+    return UsageError(f"no {kind} is named {name!r}.{hint} There are: {listed}{more}.")
 
 
 def reason(error: Exception) -> str:
