@@ -1,7 +1,6 @@
 """Every baseline goes through the trainer: all of it learns, and in micro-batches alike."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -49,14 +48,6 @@ def recipe_of(name: str, micro_batch: int = 0) -> Recipe:
 @pytest.fixture(scope="module")
 def films(phantom: Corpus) -> NDArray[np.uint8]:
     return np.stack([phantom.pixels.read(i, VIT.size) for i in range(len(phantom))])
-
-
-@pytest.fixture
-def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("name", [*TRAINED, *VARIANTS])

@@ -1,7 +1,7 @@
 """A step in micro-batches: the whole batch's loss and gradient, whatever the towers are made of."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -68,15 +68,6 @@ def make_case(phantom: Corpus) -> MakeCase:
         return Case(parcel, stepper)
 
     return make
-
-
-@pytest.fixture
-def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All that is float32 in a step, and what is made float32 on the way, in float64."""
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def gradients(stepper: Stepper, parcel: Parcel) -> tuple[Tensor, dict[str, Tensor]]:
