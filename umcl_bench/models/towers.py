@@ -45,7 +45,7 @@ class ImageEncoder(nn.Module):
         """Projected features (n, d), and those of patches (n, p, d)."""
         assert self.local is not None
         if self._none(films):
-            return self._any_weight().new_zeros(0, self.dim), self.trunk_weight().new_zeros(0, 1, self.dim)
+            return self._any_weight().new_zeros(0, self.dim), self._any_weight().new_zeros(0, 1, self.dim)
         last, (middle,) = self.trunk.forward_intermediates(self._pixels(films), indices=[-2], output_fmt="NCHW")  # type: ignore[operator]
         out = self.projection(self.trunk.forward_head(last))  # type: ignore[operator]
         return out, self.local(middle.flatten(2).transpose(1, 2))

@@ -18,8 +18,6 @@ from umcl_bench.data.reports.labeler import (
     label_report,
     label_sentence,
     label_sentences,
-    sentence_bank,
-    vector,
 )
 from umcl_bench.data.vocabulary import CHEXPERT
 
@@ -138,14 +136,6 @@ def test_a_matrix_is_what_the_policies_take() -> None:
     assert labels[0, CHEXPERT.index("Pneumonia")] == 1
     assert labels[3, CHEXPERT.index("Edema")] == 0
     assert label_matrix([]).shape == (0, 14)
-
-
-def test_a_bank_holds_each_telling_sentence_once() -> None:
-    bank = sentence_bank(
-        ["No edema. The patient is rotated.", None, "FINDINGS: Cardiomegaly. No edema."], ["a", "b", "c"]
-    )
-    assert [(s.text, s.source) for s in bank] == [("No edema.", "a"), ("Cardiomegaly.", "c")]
-    np.testing.assert_equal(bank[1].labels, vector({"Cardiomegaly": "positive"}))
 
 
 def test_long_texts_take_linear_time() -> None:

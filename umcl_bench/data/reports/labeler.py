@@ -26,7 +26,6 @@ names; what an impression takes back from the findings; fractures and devices ou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -98,27 +97,3 @@ def label_matrix(reports: Sequence[str | None] | Strings) -> Labels:
     """Stated labels (n, 14) of reports, in CheXpert's order and {1, 0, -1, NaN}; NaN throughout where there is none."""
     rows = [vector(label_report(report) if report else {}) for report in reports]
     return np.array(rows, dtype=np.float32).reshape(len(rows), len(CHEXPERT))
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of a bank, what it says of the 14 observations (1, 0, -1, NaN), and the report that it is from."""
-
-    text: str
-    labels: tuple[float, ...]
-    source: str
-
-
-def sentence_bank(reports: Sequence[str | None] | Strings, ids: Sequence[str] | Strings) -> list[Sentence]:
-    """The sentences of reports' findings and impression that say something of an observation, each once.
-
-    In the order of the reports; `source` is the id of the first report that has it.
-    """
-    bank: dict[str, Sentence] = {}
-    for report, source in zip(reports, ids, strict=True):
-        said = choose(sections(report), "findings+impression") if report else None
-        for text in split_sentences(said or ""):
-            labels = label_sentence(text)
-            if labels and text not in bank:
-                bank[text] = Sentence(text, vector(labels), str(source))
-    return list(bank.values())
