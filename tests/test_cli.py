@@ -190,7 +190,7 @@ def scores(tmp_path: Path) -> list[Any]:
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
 
-    return [record.scores() for record in Store(tmp_path / "runs").records(Reporter())]
+    return [record.parts()[""] for record in Store(tmp_path / "runs").records(Reporter())]
 
 
 def test_batches_and_workers_change_no_figure(quick: Quick, tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_a_named_split_is_used_in_training_and_test(quick: Quick, rsna: Path, tm
     split = record.result["data"]["facts"]["split"]
     assert (split["name"], split["as_published"]) == ("rsna@gloria", False)
     assert record.result["training"]["row_kinds"] == {"image-label": 56}
-    assert len(record.scores().id) == 12
+    assert len(record.parts()[""].id) == 12
     assert "S = the split itself leaks" in out
     assert "--split rsna@gloria" in record.result["command"]
     code, out, err = quick("data", "explain", "rsna@gloria", "--data", str(rsna))

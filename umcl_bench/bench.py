@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,15 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_of
 from umcl_bench.records.store import Record, Store
 from umcl_bench.request import Request, command, sampling_words, training_words
-from umcl_bench.spec import METHODS, Recipe, digest, to_dict
+from umcl_bench.spec import METHODS, Recipe, Task, digest, to_dict
 from umcl_bench.training.runtime import world
 
 if TYPE_CHECKING:
     from umcl_bench.data.leaks import Leaks
     from umcl_bench.data.seen import Seen
     from umcl_bench.fit import Fitted
-    from umcl_bench.models.dual import Model
+    from umcl_bench.models.base import Model
+    from umcl_bench.protocols.base import Outcome
 
 
 def run(request: Request, store: Store, reporter: Reporter, source: Source | None = None) -> Record:
@@ -121,6 +123,18 @@ def _see(corpus: Corpus, recipe: Recipe, request: Request, reporter: Reporter) -
     return see(corpus, image, reporter, workers=request.workers, skip_unreadable=request.skip_unreadable)
 
 
+def estimates_of(task: Task, outcome: Outcome) -> dict[str, dict[str, dict[str, Any]]]:
+    """Every metric of every figure: by its key, and by class, as a record holds it."""
+    from umcl_bench.metrics.intervals import estimate_figure
+
+    found = {}
+    for figure in outcome.figures:
+        for name in task.metrics:
+            estimates = estimate_figure([outcome.parts], name, figure, INTERVALS)
+            found[figure.key(name)] = {k: dataclasses.asdict(v) for k, v in estimates.items()}
+    return found
+
+
 class _Run:
     def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter) -> None:
         from umcl_bench.training.device import pick_device
@@ -138,8 +152,8 @@ class _Run:
 
     def record(self) -> Record:
         """Trains or finds the model, scores the task, and writes the record."""
-        from umcl_bench.metrics.intervals import estimate
-        from umcl_bench.protocols import zero_shot
+        from umcl_bench.protocols import runner_of
+        from umcl_bench.protocols.base import Evaluation
 
         plan, start = self.plan, time.monotonic()
         test = _see(plan.corpus, plan.recipe, self.request, self.reporter)
@@ -148,29 +162,40 @@ class _Run:
         self._clock("films", start)
         model, training = self._model(train)
         start = time.monotonic()
-        outcome = zero_shot.run(plan.task, test.corpus, model, test.films)
+        at = Evaluation(
+            corpus=test.corpus,
+            films=test.films,
+            model=model,
+            image=plan.recipe.size.image,
+            seed=plan.recipe.seed,
+            device=self.device.type,
+            workers=self.request.workers or os.cpu_count() or 1,
+            reporter=self.reporter,
+            keep=True,
+        )
+        outcome = runner_of(plan.task).run(plan.task, at)
         self._clock("scoring", start)
         start = time.monotonic()
-        metrics = {
-            name: {k: dataclasses.asdict(v) for k, v in estimate(outcome.scores, name, INTERVALS).items()}
-            for name in plan.task.metrics
-        }
+        metrics = estimates_of(plan.task, outcome)
         self._clock("intervals", start)
         start = time.monotonic()
         leaks = self._leaks(train, test)
         self._clock("leak checks", start)
+        scored = next(iter(outcome.parts.values()))
         unreadable = left_out(train.unreadable, test.unreadable)
         result = {
             **self._about(train.corpus, test.corpus),
             "training": training,
             "protocol": outcome.facts,
-            "films": len(outcome.scores.id),
+            "films": len(scored.id),
+            "unit": outcome.unit,
             "metrics": metrics,
+            "figures": {figure.label: dataclasses.asdict(figure) for figure in outcome.figures},
             "headline": plan.task.headline,
             "intervals": {
                 "method": "patient-cluster percentile bootstrap",
                 **dataclasses.asdict(INTERVALS),
-                "patients": len(set(outcome.scores.patient)),
+                "patients": len(set(scored.patient)),
             },
             "leaks": leaks.to_dict(),
             "unreadable": unreadable,
@@ -179,7 +204,7 @@ class _Run:
             + unreadable_warnings(unreadable),
             "timings_s": self.timings,
         }
-        return self.store.add(plan.id, result, outcome.scores)
+        return self.store.add(plan.id, result, outcome.parts)
 
     def follow(self) -> None:
         """Takes part in the training, where there is one."""
@@ -266,7 +291,7 @@ class _Run:
 
     def _leaks(self, train: Seen, test: Seen) -> Leaks:
         from umcl_bench.data.leaks import leak_checks
-        from umcl_bench.protocols import zero_shot
+        from umcl_bench.protocols import runner_of
         from umcl_bench.training.batches import eligible_rows
 
         task, baseline = self.plan.task, self.plan.recipe.baseline
@@ -276,8 +301,8 @@ class _Run:
             eligible_rows(train.corpus, baseline) if trained else np.zeros(0, dtype=np.int64),
             train.films,
             test.corpus,
-            zero_shot.check(task, test.corpus),
+            runner_of(task).check(task, test.corpus),
             test.films,
-            findings=zero_shot.findings_of(task, test.corpus),
+            findings=runner_of(task).findings_of(task, test.corpus),
             uses_labels=baseline.uses_labels,
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from umcl_bench.data.seen import Seen
-    from umcl_bench.models.dual import TrainedModel
+    from umcl_bench.models.trained import TrainedModel
     from umcl_bench.training.loop import Evaluate, Unfinished
 
 
@@ -90,8 +90,10 @@ def _evaluate(recipe: Recipe, seen: Seen, device: torch.device) -> Evaluate | No
 def _val_auroc(seen: Seen, model: TrainedModel) -> float:
     from umcl_bench.metrics.intervals import macro
     from umcl_bench.protocols import zero_shot
+    from umcl_bench.protocols.base import Evaluation
 
-    return macro(zero_shot.run(SELECTION_TASK, seen.corpus, model, seen.films).scores, "auroc")
+    outcome = zero_shot.run(SELECTION_TASK, Evaluation(seen.corpus, seen.films, model))
+    return macro(outcome.parts[""], "auroc")
 
 
 def _cores(device: torch.device, reporter: Reporter) -> AbstractContextManager[None]:

@@ -73,12 +73,13 @@ class Plan:
 
     def check(self) -> None:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
-        from umcl_bench.protocols import zero_shot
+        from umcl_bench.protocols import runner_of
         from umcl_bench.training.batches import eligible_rows
         from umcl_bench.training.device import pick_device
 
         pick_device(self.device)
-        zero_shot.check(self.task, self.corpus)
+        runner_of(self.task).check(self.task, self.corpus)
+        runner_of(self.task).check_model(self.task, self.recipe.baseline)
         if self.recipe.baseline.weights == "released":
             from umcl_bench.models.released import check_texts
 

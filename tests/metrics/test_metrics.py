@@ -69,7 +69,7 @@ def test_a_score_that_is_not_a_number_makes_the_figure_undefined() -> None:
 def scores_of(value: list[list[float]], target: list[list[float]], patients: list[str]) -> Scores:
     ids = np.array([f"film{i}" for i in range(len(patients))], dtype=object)
     classes = tuple("abc"[: len(value[0])])
-    return Scores(np.array(value, float), np.array(target, float), np.array(patients, object), ids, classes)
+    return Scores.of(np.array(value, float), np.array(target, float), np.array(patients, object), ids, classes)
 
 
 def test_a_patient_is_drawn_with_all_films_or_not_at_all() -> None:

@@ -17,10 +17,11 @@ from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.models import released
-from umcl_bench.models.dual import TrainedModel, build_encoder
+from umcl_bench.models.dual import build_encoder
 from umcl_bench.models.export import check_open_clip, export
 from umcl_bench.models.released.checkpoint_models import from_dict
 from umcl_bench.models.released.model import Loaded
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import SMALL, TINY, Baseline, Geometry, Heads, ImageTower, Recipe, Size, TextTower, to_dict
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.checkpoint import save_checkpoint

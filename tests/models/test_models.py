@@ -10,9 +10,10 @@ import torch
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.tokens import END, PAD, START, encode, train_tokenizer
-from umcl_bench.models.dual import TrainedModel, build_encoder
+from umcl_bench.models.dual import build_encoder
 from umcl_bench.models.prompts import state_names, tokenise_names
 from umcl_bench.models.random import RandomEmbeddings
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import TINY, Baseline, Prompt, Recipe
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.start import empty_encoder

@@ -11,8 +11,9 @@ from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate
-from umcl_bench.models.dual import Matrix, PromptPair
+from umcl_bench.models.base import Matrix, PromptPair
 from umcl_bench.protocols import zero_shot
+from umcl_bench.protocols.base import Evaluation
 from umcl_bench.spec import COMPETITION, Intervals
 
 TASK = registry.get_task("zeroshot-chexpert")
@@ -23,6 +24,13 @@ class Oracle:
 
     def __init__(self, corpus: Corpus, strength: float = 1.0) -> None:
         self.labels, self.classes, self.strength = corpus.labels, corpus.classes, strength
+
+    @property
+    def digest(self) -> str:
+        return ""
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        return self.embed_images(films)
 
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         rows = films[:, 0, 0].astype(int) + 256 * films[:, 0, 1].astype(int)
@@ -47,7 +55,7 @@ def numbered(corpus: Corpus) -> NDArray[np.uint8]:
 
 def test_an_oracle_is_perfect_and_a_constant_is_chance(phantom: Corpus) -> None:
     for strength, expected in ((1.0, 1.0), (0.0, 0.5)):
-        scores = zero_shot.run(TASK, phantom, Oracle(phantom, strength), numbered(phantom)).scores
+        scores = zero_shot.run(TASK, Evaluation(phantom, numbered(phantom), Oracle(phantom, strength))).parts[""]
         found = estimate(scores, "auroc", Intervals(resamples=50))
         assert {found[name].value for name in (*COMPETITION, "macro")} == {expected}
 
@@ -63,7 +71,7 @@ def test_scores_are_the_softmax_of_the_pair() -> None:
 
 
 def test_rows_are_the_splits_in_order_with_patients(phantom: Corpus) -> None:
-    scores = zero_shot.run(TASK, phantom, Oracle(phantom), numbered(phantom)).scores
+    scores = zero_shot.run(TASK, Evaluation(phantom, numbered(phantom), Oracle(phantom))).parts[""]
     rows = phantom.rows("test")
     assert scores.classes == COMPETITION
     assert scores.id.tolist() == phantom.ids[rows].tolist()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from umcl_bench.errors import BenchError, UsageError
-from umcl_bench.metrics.scores import Scores
+from umcl_bench.metrics.scores import Scores, load_parts
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import CSV_COLUMNS, DASH, tables, to_csv, to_markdown, to_terminal
 from umcl_bench.records.store import Record, Store, clean
 
-SCORES = Scores(
+SCORES = Scores.of(
     np.array([[0.25, 0.5], [0.75, math.nan]]), np.array([[0.0, math.nan], [1.0, 1.0]]),
     np.array(["p", "q"], dtype=object), np.array(["a", "b"], dtype=object), ("Edema", "Fracture"),
 )  # fmt: skip
@@ -57,16 +57,16 @@ def result(
 
 
 def add(store: Store, name: str, **fields: Any) -> Record:
-    return store.add(name, result(**fields), SCORES)
+    return store.add(name, result(**fields), {"": SCORES})
 
 
 def test_a_record_comes_back_as_it_was_and_nan_is_null(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
-    record = store.add("run-1", {**result(), "x": float("nan")}, SCORES)
+    record = store.add("run-1", {**result(), "x": float("nan")}, {"": SCORES})
     assert record.result["x"] is None
     assert store.find("run-1") == record
     assert store.find("run-2") is None
-    back = record.scores()
+    back = record.parts()[""]
     np.testing.assert_array_equal(back.value, SCORES.value)
     np.testing.assert_array_equal(back.target, SCORES.target)
     assert back.classes == SCORES.classes
@@ -77,7 +77,7 @@ def test_a_record_comes_back_as_it_was_and_nan_is_null(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(TypeError):
-        store.add("run-1", {"bad": object()}, SCORES)
+        store.add("run-1", {"bad": object()}, {"": SCORES})
     assert list((tmp_path / "records").iterdir()) == []
     assert store.find("run-1") is None
 
@@ -177,4 +177,4 @@ def test_formats_hold_the_figures(tmp_path: Path) -> None:
 def test_scores_that_are_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "scores.parquet").write_text("no")
     with pytest.raises(BenchError, match=r"scores\.parquet can't be read as parquet"):
-        Scores.load(tmp_path / "scores.parquet")
+        load_parts(tmp_path / "scores.parquet")

@@ -24,7 +24,7 @@ def scores_of(seed: int, strength: float = 1.0, n: int = 120) -> Scores:
     target = rng.integers(0, 2, (n, 2)).astype(float)
     patient = np.array([f"p{i}" for i in rng.integers(0, 60, n)], dtype=object)
     value = strength * target + np.random.default_rng(seed).standard_normal((n, 2))
-    return Scores(value, target, patient, np.array([str(i) for i in range(n)], dtype=object), ("Edema", "Fracture"))
+    return Scores.of(value, target, patient, np.array([str(i) for i in range(n)], dtype=object), ("Edema", "Fracture"))
 
 
 def test_the_mean_of_one_is_its_estimate() -> None:
@@ -56,13 +56,13 @@ def test_scores_of_other_samples_have_no_mean() -> None:
         estimate_mean([scores_of(1), scores_of(1, n=119)], "auroc", HOW)
 
 
-def record(model: str, seed: int, strength: float, **recipe: Any) -> tuple[dict[str, Any], Scores]:
+def record(model: str, seed: int, strength: float, **recipe: Any) -> tuple[dict[str, Any], dict[str, Scores]]:
     scores = scores_of(seed, strength)
     found = estimate(scores, "auroc", HOW)
     about = {**result(model), "seed": seed, "intervals": {**dataclasses.asdict(HOW), "patients": 60}}
     about["model"]["recipe"] |= {"seed": seed, "baseline": {"evidence": [seed]}, **recipe}  # what explains may change
     about["metrics"] = {"auroc": {name: dataclasses.asdict(e) for name, e in found.items()}}
-    return about, scores
+    return about, {"": scores}
 
 
 def test_seeds_share_a_row_and_nothing_else_does(tmp_path: Path) -> None:

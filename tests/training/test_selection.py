@@ -9,7 +9,7 @@ import torch
 
 from tests.conftest import Quick
 from tests.training.survivor import CPU, small_data, small_recipe
-from umcl_bench.models.dual import TrainedModel
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe, Selection
 from umcl_bench.training.batches import training_rows

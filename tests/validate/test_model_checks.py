@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tests.validate.subjects import with_recipe
 from umcl_bench import registry
-from umcl_bench.models.dual import Matrix, PromptPair, TrainedModel
+from umcl_bench.models.base import Matrix, PromptPair
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.protocols import zero_shot
 from umcl_bench.validate import model_checks, task_checks
 from umcl_bench.validate.checks import Check
@@ -140,9 +141,9 @@ def test_films_far_from_zero_are_found(sound: Subject) -> None:
 def with_labels(run: Callable[..., Any]) -> Callable[..., Any]:
     def cheating(*arguments: Any) -> Any:
         outcome = run(*arguments)
-        scores = outcome.scores
-        better = dataclasses.replace(scores, value=scores.value + 0.1 * np.nan_to_num(scores.target))
-        return outcome._replace(scores=better)
+        scores = outcome.parts[""]
+        better = {**scores.columns, "value": scores.value + 0.1 * np.nan_to_num(scores.target)}
+        return outcome._replace(parts={"": dataclasses.replace(scores, columns=better)})
 
     return cheating
 
@@ -168,13 +169,15 @@ def test_untrained_weights_are_at_chance(name: str) -> None:
 def test_labels_in_the_first_weights_are_found(sound: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     run = zero_shot.run
 
-    def knowing(task: Any, corpus: Any, model: Any, films: Any) -> Any:
+    def knowing(task: Any, at: Any) -> Any:
         """A model that knows some labels by heart, whatever it is told now."""
-        outcome = run(task, corpus, model, films)
+        outcome = run(task, at)
+        scores = outcome.parts[""]
         known = dict(zip(sound.corpus.ids, np.nan_to_num(sound.corpus.stated), strict=True))
-        columns = [sound.corpus.classes.index(name) for name in outcome.scores.classes]
-        told = np.stack([known[name][columns] for name in outcome.scores.id])
-        return outcome._replace(scores=dataclasses.replace(outcome.scores, value=outcome.scores.value + 0.05 * told))
+        columns = [sound.corpus.classes.index(name) for name in scores.classes]
+        told = np.stack([known[name][columns] for name in scores.id])
+        columns_now = {**scores.columns, "value": scores.value + 0.05 * told}
+        return outcome._replace(parts={"": dataclasses.replace(scores, columns=columns_now)})
 
     monkeypatch.setattr(zero_shot, "run", knowing)
     assert model_checks.labels_unread(sound).state == "pass"

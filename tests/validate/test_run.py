@@ -15,7 +15,7 @@ from tests.validate.subjects import clip, with_recipe
 from umcl_bench import registry
 from umcl_bench.data.preprocess import get_preprocess
 from umcl_bench.errors import Stopped
-from umcl_bench.models.dual import Matrix
+from umcl_bench.models.base import Matrix
 from umcl_bench.models.released.weights import Fit
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Task, ZeroShot

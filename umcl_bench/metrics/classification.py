@@ -1,11 +1,14 @@
-"""AUROC, for one sample and for many resamples of it at once."""
+"""Metrics of classification, for one sample and for many resamples of it at once."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from umcl_bench.metrics.metric import Metric
+from umcl_bench.metrics.scores import Floats
 
 
 def auroc(scores: Floats, target: Floats, weights: Floats | None = None) -> Floats:
@@ -38,3 +41,11 @@ def auroc(scores: Floats, target: Floats, weights: Floats | None = None) -> Floa
 def _tie_bounds(ordered: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each of the ordered values: how many are smaller, and how many are smaller or equal."""
     return np.searchsorted(ordered, ordered, side="left"), np.searchsorted(ordered, ordered, side="right")
+
+
+def _auroc(columns: Mapping[str, Floats], weights: Floats) -> Floats:
+    value, target = columns["value"], columns["target"]
+    return np.stack([auroc(value[:, k], target[:, k], weights) for k in range(value.shape[1])], axis=1)
+
+
+METRICS = (Metric("auroc", "AUROC", _auroc, chance=0.5),)

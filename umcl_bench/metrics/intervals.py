@@ -8,27 +8,27 @@ The seed is in the record.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from umcl_bench.metrics.classification import auroc
-from umcl_bench.metrics.scores import Scores
+from umcl_bench.metrics.metric import Metric
+from umcl_bench.metrics.registry import get_metric
+from umcl_bench.metrics.scores import Figure, Floats, Parts, Scores, over_parts, same_samples
 from umcl_bench.spec import Intervals
 
-Floats = NDArray[np.float64]
 _BLOCK = 100
-METRICS: dict[str, Callable[[Floats, Floats, Floats | None], Floats]] = {"auroc": auroc}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval, as fractions; NaN is undefined.
+    """A figure with its 95 % interval, in the metric's own units (fractions, ranks); NaN is undefined.
 
-    `undefined` is the share of resamples in which the figure could not be computed (no positive, say).
+    `undefined` is the share of resamples in which the figure could not be computed (no positive, say). `n` are the
+    samples that count; where the scores have no targets, `positives` and `negatives` are 0.
     """
 
     value: float
@@ -50,22 +50,17 @@ def patient_weights(patient: NDArray[np.object_], resamples: int, rng: Generator
 
 def macro(scores: Scores, metric: str) -> float:
     """The mean of a metric over the classes that are defined in the sample; NaN where none is."""
-    points = _points(scores, metric)
+    points = get_metric(metric).points(scores)
     return float(np.nanmean(points)) if not np.isnan(points).all() else math.nan
-
-
-def _points(scores: Scores, metric: str) -> Floats:
-    function = METRICS[metric]
-    return np.array([function(scores.value[:, k], scores.target[:, k], None)[0] for k in range(len(scores.classes))])
 
 
 def estimate(scores: Scores, metric: str, how: Intervals) -> dict[str, Estimate]:
     """Each class's estimate, and under 'macro' that of the mean over the classes that are defined in the sample.
 
     A resample counts for 'macro' only where all of these classes are defined in it, so that every resample averages
-    the same classes.
+    the same classes. A joint metric has 'macro' alone.
     """
-    return _estimates(scores, _points(scores, metric), _resampled(scores, metric, how), how)
+    return estimate_mean([scores], metric, how)
 
 
 def estimate_mean(several: Sequence[Scores], metric: str, how: Intervals) -> dict[str, Estimate]:
@@ -74,45 +69,57 @@ def estimate_mean(several: Sequence[Scores], metric: str, how: Intervals) -> dic
     Each resample draws the same patients for all of them: the interval is of the sampling of patients alone. Raises
     ValueError where the samples are not the same.
     """
-    first = several[0]
-    for other in several[1:]:
-        if not (np.array_equal(other.id, first.id) and np.array_equal(other.target, first.target, equal_nan=True)):
-            raise ValueError("the scores are not of the same samples")
-    points = np.mean([_points(scores, metric) for scores in several], axis=0)
-    return _estimates(first, points, np.mean([_resampled(s, metric, how) for s in several], axis=0), how)
+    return estimate_figure([{"": scores} for scores in several], metric, Figure(), how)
 
 
-def _resampled(scores: Scores, metric: str, how: Intervals) -> Floats:
-    """The metric of each class in each resample (b, c); equal patients and `how` give equal resamples."""
-    function, rng = METRICS[metric], np.random.default_rng(how.seed)
-    boot = np.empty((how.resamples, len(scores.classes)))
+def estimate_figure(runs: Sequence[Parts], metric: str, figure: Figure, how: Intervals) -> dict[str, Estimate]:
+    """As `estimate`, of a figure over a run's parts, and then of its mean over several runs (models, seeds).
+
+    Raises ValueError where the samples of the parts or runs are not the same.
+    """
+    found = get_metric(metric)
+    chosen = [[parts[name] for name in figure.parts] for parts in runs]
+    if not same_samples([scores for parts in chosen for scores in parts]):
+        raise ValueError("the scores are not of the same samples")
+    points = np.stack([over_parts(np.stack([found.points(s) for s in parts]), figure.over) for parts in chosen])
+    boot = np.mean([_resampled(parts, found, figure, how) for parts in chosen], axis=0)
+    return _estimates(chosen[0][0], found, points.mean(axis=0), boot, how)
+
+
+def _resampled(parts: Sequence[Scores], metric: Metric, figure: Figure, how: Intervals) -> Floats:
+    """The figure of each class in each resample (b, c); equal patients and `how` give equal resamples."""
+    rng, blocks = np.random.default_rng(how.seed), []
     for at in range(0, how.resamples, _BLOCK):
-        weights = patient_weights(scores.patient, min(_BLOCK, how.resamples - at), rng)
-        for k in range(boot.shape[1]):
-            boot[at : at + len(weights), k] = function(scores.value[:, k], scores.target[:, k], weights)
-    return boot
+        weights = patient_weights(parts[0].patient, min(_BLOCK, how.resamples - at), rng)
+        each = np.stack([metric.resampled(scores, weights) for scores in parts])
+        blocks.append(over_parts(each, figure.over))
+    return np.concatenate(blocks)
 
 
-def _estimates(scores: Scores, points: Floats, boot: Floats, how: Intervals) -> dict[str, Estimate]:
-    out = {name: _summary(points[k], boot[:, k], scores.target[:, k], how) for k, name in enumerate(scores.classes)}
+def _estimates(scores: Scores, metric: Metric, points: Floats, boot: Floats, how: Intervals) -> dict[str, Estimate]:
+    counted = scores.target if "target" in metric.needs else scores.columns[metric.needs[0]]
     defined = ~np.isnan(points)
     mean = points[defined].mean() if defined.any() else np.nan
     means = boot[:, defined].mean(axis=1) if defined.any() else boot[:, 0]
-    out["macro"] = _summary(mean, means, scores.target[:, defined], how)
-    return out
+    has_target = "target" in metric.needs
+    if metric.joint:
+        return {"macro": _summary(mean, means, counted, how, has_target)}
+    out = {
+        name: _summary(points[k], boot[:, k], counted[:, [k]], how, has_target) for k, name in enumerate(scores.classes)
+    }
+    return {**out, "macro": _summary(mean, means, counted[:, defined], how, has_target)}
 
 
-def _summary(point: float, boot: Floats, target: Floats, how: Intervals) -> Estimate:
+def _summary(point: float, boot: Floats, counted: Floats, how: Intervals, has_target: bool) -> Estimate:
     kept = boot[~np.isnan(boot)]
     usable = not math.isnan(point) and len(kept) >= how.min_defined * len(boot)
     low, high = np.percentile(kept, [50 * (1 - how.level), 50 * (1 + how.level)]) if usable else (np.nan, np.nan)
-    known = ~np.isnan(target)
     return Estimate(
         value=float(point),
         low=float(low),
         high=float(high),
-        n=int(known.any(axis=1).sum() if known.ndim == 2 else known.sum()),
-        positives=int((target == 1).sum()),
-        negatives=int((target == 0).sum()),
+        n=int((~np.isnan(counted)).any(axis=1).sum()),
+        positives=int((counted == 1).sum()) if has_target else 0,
+        negatives=int((counted == 0).sum()) if has_target else 0,
         undefined=float(1 - len(kept) / len(boot)),
     )

@@ -1,47 +1,18 @@
-"""The dual encoder: image tower, text tower, prompts and the logit scale; and how it is built and used."""
+"""The dual encoder: image tower, text tower, prompts and the logit scale; and how it is built."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
-from umcl_bench.errors import UsageError
-from umcl_bench.models.prompts import PromptEncoder, tokenise_names
-from umcl_bench.models.towers import ImageEncoder, TextEncoder, choose_attention
+from umcl_bench.models.prompts import PromptEncoder
+from umcl_bench.models.towers import ImageEncoder, TextEncoder
 from umcl_bench.objectives import terms
-from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
-
-Matrix = NDArray[np.float32]
-
-
-class PromptPair(NamedTuple):
-    """Text embeddings (c, d) of findings as present and as absent, and how they were made."""
-
-    positive: Matrix
-    negative: Matrix
-    how: str
-
-
-class Model(Protocol):
-    """What a protocol may ask of a model. All embeddings are rows of length one."""
-
-    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
-        """Films (n, s, s) -> (n, d)."""
-
-    def embed_texts(self, texts: Sequence[str]) -> Matrix:
-        """Texts -> (n, d)."""
-
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
-        """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name."""
 
 
 class TextBatch(NamedTuple):
@@ -165,101 +136,3 @@ def build_encoder(recipe: Recipe, vocabulary: int, classes: int = 0) -> DualEnco
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return DualEncoder(recipe, vocabulary, classes)
-
-
-class TrainedModel:
-    """A dual encoder in evaluation mode, in float32, as protocols see it."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        encoder: DualEncoder,
-        tokenizer: Tokenizer,
-        device: torch.device,
-        batch: int = 64,
-        reporter: Reporter | None = None,
-        classes: tuple[str, ...] = (),
-    ) -> None:
-        self.recipe = recipe
-        self.classes = classes
-        self.encoder = encoder.eval().to(device)
-        choose_attention(self.encoder, device, torch.float32)
-        self.tokenizer = tokenizer
-        self.device = device
-        self.batch = batch
-        self.reporter = reporter or Reporter(quiet=True)
-
-    @torch.inference_mode()
-    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
-        """Films (n, s, s) -> (n, d)."""
-        parts = [np.zeros((0, self.recipe.size.dim), np.float32)]
-        with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
-            for at in range(0, len(films), self.batch):
-                parts.append(self._encode_films(films[at : at + self.batch]))
-                tick(len(parts[-1]))
-        return np.concatenate(parts)
-
-    @torch.inference_mode()
-    def embed_texts(self, texts: Sequence[str]) -> Matrix:
-        """Texts -> (n, d). Raises UsageError for a model that has no text tower."""
-        if not self.recipe.baseline.has_text_tower:
-            raise UsageError(f"{self.recipe.baseline.name} has no text tower: texts have no embedding")
-        parts = []
-        for at in range(0, len(texts), self.batch):
-            ids, lengths = self._tokens(list(texts[at : at + self.batch]))
-            parts.append(self.encoder.encode_text(ids, lengths).cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, self.recipe.size.dim), np.float32)
-
-    @torch.inference_mode()
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
-        """The model's own continuous prompts or vectors of findings, or the mean embedding over the templates.
-
-        Raises UsageError for a finding that such a model has nothing for.
-        """
-        prompt = self.recipe.baseline.prompt
-        if not self.recipe.baseline.has_text_tower:
-            vectors = self._vectors(findings)
-            return PromptPair(vectors, -vectors, "the model's own: a learned vector for each finding, and its opposite")
-        if prompt.kind == "continuous":
-            how = f"the model's own: continuous, {prompt.length} vectors" + (
-                " of each finding" if prompt.context == "class-specific" else ""
-            )
-            return PromptPair(self._names(findings, absent=False), self._names(findings, absent=True), how)
-        how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
-        return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
-
-    def _places(self, findings: Sequence[str]) -> list[int]:
-        """The findings' numbers among those of the training labels, in any case."""
-        known = [name.casefold() for name in self.classes]
-        for name in findings:
-            if name.casefold() not in known:
-                raise UsageError(
-                    f"{self.recipe.baseline.name} has learned nothing of {name}; it knows {', '.join(self.classes)}. "
-                    "Choose a task of these findings, or a model that reads names"
-                )
-        return [known.index(name.casefold()) for name in findings]
-
-    def _vectors(self, findings: Sequence[str]) -> Matrix:
-        known = self.encoder.shared()["labels.classes"][self._places(findings)]
-        return normalize(known.float(), dim=-1).cpu().numpy()
-
-    def _encode_films(self, films: NDArray[np.uint8]) -> Matrix:
-        batch = torch.from_numpy(np.ascontiguousarray(films)).to(self.device)
-        return self.encoder.encode_image(batch).cpu().numpy()
-
-    def _tokens(self, texts: list[str], room: int = 0) -> tuple[Tensor, Tensor]:
-        return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens - room, self.device)
-
-    def _names(self, findings: Sequence[str], *, absent: bool) -> Matrix:
-        prompt, count = self.recipe.baseline.prompt, len(self.classes)
-        places = self._places(findings) if prompt.context == "class-specific" else [0] * len(findings)
-        texts = [f"no {name}" if absent else name for name in findings]
-        ids, lengths = self._tokens(texts, prompt.length)
-        states = torch.tensor(places, device=self.device) + (count if absent else 0)
-        return self.encoder.encode_names(ids, lengths, states).cpu().numpy()
-
-    def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:
-        each = [self.embed_texts([template.format(name) for name in findings]) for template in templates]
-        mean = np.mean(each, axis=0)
-        unit: Matrix = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-        return unit

@@ -25,10 +25,11 @@ from torch import Tensor
 
 from umcl_bench.data.tokens import END, START
 from umcl_bench.errors import BenchError, UsageError
-from umcl_bench.models.dual import Matrix, TrainedModel
+from umcl_bench.models.base import Matrix
 from umcl_bench.models.released.checkpoint_models import FACTS, TOKENIZER, WEIGHTS, load_checkpoint_model
 from umcl_bench.models.released.open_clip_models import CONFIG
 from umcl_bench.models.released.weights import quiet_transformers
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import Geometry, Recipe, to_dict
 
 Format = Literal["openclip", "safetensors"]

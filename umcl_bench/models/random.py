@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from umcl_bench.models.dual import Matrix, PromptPair
+from umcl_bench.models.base import Matrix, PromptPair
 
 
 class RandomEmbeddings:
@@ -23,9 +23,18 @@ class RandomEmbeddings:
         self.dim = dim
         self.seed = seed
 
+    @property
+    def digest(self) -> str:
+        """What the draws depend on beside the film."""
+        return f"random {self.dim} {self.seed}"
+
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         """Films (n, s, s) -> (n, d)."""
         return self._draw([film.tobytes() for film in films])
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """The same vectors: there is nothing before them."""
+        return self.embed_images(films)
 
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         """Texts -> (n, d)."""

@@ -31,14 +31,20 @@ class ImageEncoder(nn.Module):
         self.dim = dim
         options: dict[str, Any] = dict(tower.options)
         self.trunk: nn.Module = timm.create_model(tower.name, pretrained=False, in_chans=1, num_classes=0, **options)
-        self.projection = _projection(int(self.trunk.num_features), dim, heads)
+        self.width = int(self.trunk.num_features)
+        self.projection = _projection(self.width, dim, heads)
         self.local = nn.Linear(self.trunk.feature_info[-2]["num_chs"], dim, bias=False) if local else None
 
     def forward(self, films: Tensor) -> Tensor:
         """See the class."""
         if self._none(films):
             return self._any_weight().new_zeros(0, self.dim)
-        out: Tensor = self.projection(self.trunk(self._pixels(films)))
+        out: Tensor = self.projection(self.pool(films))
+        return out
+
+    def pool(self, films: Tensor) -> Tensor:
+        """Pooled features (n, w), before the projection."""
+        out: Tensor = self.trunk(self._pixels(films))
         return out
 
     def patches(self, films: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,7 @@ def describe_record(record: Record) -> str:
         "code": f"{git}; {_join(r['versions'])}",
         "model": f"{model['name']}, digest {model['digest']}, seed {r['seed']}, setting {model['recipe']['setting']}",
         "training": _join(r["training"]),
-        "task": f"{task['name']}, digest {task['digest']}; prompts: {r['protocol']['prompts']}",
+        "task": f"{task['name']}, digest {task['digest']}; {_join(r['protocol'])}",
         "data": f"{data['source']} ({data['kind']}), fingerprint {data['fingerprint']}, "
         f"trained on {data.get('training', {}).get('dataset', '')} {data['training_fingerprint']}",
         "data facts": _join(data["facts"]),

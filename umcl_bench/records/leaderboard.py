@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.store import Record
 
 DASH = "–"
@@ -40,8 +41,16 @@ class Table:
     footnotes: tuple[str, ...]
 
 
-Rows = Callable[[list[Record], str, list[str]], tuple[list[str], list[tuple[str, ...]]]]
-"""What makes a table's rows: its records, the headline's title, and the classes shown -> header and rows."""
+class Column(NamedTuple):
+    """A column beside the headline: its title, and the key and class of its figures."""
+
+    title: str
+    key: str
+    name: str
+
+
+Rows = Callable[[list[Record], str, list[Column]], tuple[list[str], list[tuple[str, ...]]]]
+"""What makes a table's rows: its records, the headline's title, and what else is shown -> header and rows."""
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
@@ -62,8 +71,7 @@ def tables_of(records: Iterable[Record], rows: Rows) -> list[Table]:
 def _table(records: list[Record], rows: Rows) -> Table:
     first = records[0].result
     names = [name for name in first["metrics"][first["headline"]] if name != "macro"]
-    label = f"macro {_metric(first['headline'])} [95 % CI]"
-    header, body = rows(records, label, names if len(names) <= _MOST_CLASSES else [])
+    header, body = rows(records, f"{title_of(first['headline'])} [95 % CI]", _columns(first, names))
     used = {mark for record in records for mark in marks(record)}
     return Table(
         title=_title(first),
@@ -74,17 +82,36 @@ def _table(records: list[Record], rows: Rows) -> Table:
     )
 
 
-def _each(records: list[Record], label: str, shown: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
-    return ["model", "size", "seed", label, *shown, "marks"], [_row(record, shown) for record in records]
+def _each(records: list[Record], label: str, shown: list[Column]) -> tuple[list[str], list[tuple[str, ...]]]:
+    header = ["model", "size", "seed", label, *(column.title for column in shown), "marks"]
+    return header, [_row(record, shown) for record in records]
 
 
-def _metric(name: str) -> str:
-    return {"auroc": "AUROC"}.get(name, name)
+def _columns(result: dict[str, Any], names: list[str]) -> list[Column]:
+    """What a table shows beside the headline: what the task says, or the classes where they are few."""
+    keys = result["task"]["spec"].get("shown") or []
+    if keys:
+        return [Column(title_of(key), key, "macro") for key in keys]
+    return [Column(name, result["headline"], name) for name in names] if len(names) <= _MOST_CLASSES else []
+
+
+def title_of(key: str) -> str:
+    """'macro AUROC (10%)' for 'auroc (10%)'; a figure over all classes at once is not called macro."""
+    name, _, label = key.partition(" (")
+    metric = METRICS.get(name)
+    title = name if metric is None else metric.title if metric.joint else f"macro {metric.title}"
+    return f"{title} ({label}" if label else title
+
+
+def sign_of(key: str) -> int:
+    """1 where higher is better, else -1."""
+    metric = METRICS.get(key.partition(" (")[0])
+    return 1 if metric is None or metric.higher_is_better else -1
 
 
 def _rank(record: Record) -> tuple[bool, float, str]:
     value = headline(record)["value"]
-    return (value is None, -(value or 0.0), record.id)
+    return (value is None, -sign_of(record.result["headline"]) * (value or 0.0), record.id)
 
 
 def headline(record: Record) -> dict[str, Any]:
@@ -127,9 +154,10 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     )  # by the labels alone: the same for all models
     patients = f"{result['intervals']['patients']:,} patients"
     views = "" if spec["views"] == "all" else f"{spec['views']} "
+    unit = result.get("unit", "films")
     parts = [
-        f"{result.get('films', estimates['macro']['n']):,} {views}films of {patients}, split {spec['split']}",
-        f"{defined} of {len(names)} findings defined",
+        f"{result.get('films', estimates['macro']['n']):,} {views}{unit} of {patients}, split {spec['split']}",
+        *([f"{defined} of {len(names)} findings defined"] if estimates["macro"]["positives"] and names else []),
         f"data {data['fingerprint']}",
         f"task {result['task']['digest']}",
     ]
@@ -140,7 +168,7 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     return "; ".join(parts)
 
 
-def _row(record: Record, shown: list[str]) -> tuple[str, ...]:
+def _row(record: Record, shown: list[Column]) -> tuple[str, ...]:
     result = record.result
     estimates = result["metrics"][result["headline"]]
     recipe = result["model"]["recipe"]
@@ -150,7 +178,7 @@ def _row(record: Record, shown: list[str]) -> tuple[str, ...]:
         recipe["size"]["name"],
         seed,
         interval(estimates["macro"]),
-        *(number(estimates[name]["value"]) for name in shown),
+        *(number(result["metrics"][column.key][column.name]["value"]) for column in shown),
         marks(record),
     )
 

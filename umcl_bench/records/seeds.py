@@ -12,8 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from umcl_bench.metrics.intervals import Estimate, estimate_mean
-from umcl_bench.records.leaderboard import DASH, Table, headline, interval, marks, model_name, number, tables_of
+from umcl_bench.metrics.intervals import Estimate, estimate_figure
+from umcl_bench.records.leaderboard import (
+    DASH,
+    Column,
+    Table,
+    headline,
+    interval,
+    marks,
+    model_name,
+    sign_of,
+    tables_of,
+)
 from umcl_bench.records.store import Record
 from umcl_bench.spec import Baseline, Intervals, digest
 
@@ -23,15 +33,18 @@ def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
     return tables_of(records, _group)
 
 
-def _group(records: list[Record], label: str, shown: list[str]) -> tuple[list[str], list[tuple[str, ...]]]:
+def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Header and rows of one table."""
     groups: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda r: int(r.result["model"]["recipe"]["repeat"])):
         groups.setdefault(_without_seed(record), []).append(record)
     firsts = [list({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
     found = [(group, _mean(group)) for group in firsts]  # of a seed that was run again, the first
-    found.sort(key=lambda pair: (np.isnan(pair[1]["macro"].value), -pair[1]["macro"].value, model_name(pair[0][0])))
-    header = ["model", "size", "seeds", label, "sd over seeds", *shown, "marks"]
+    sign = sign_of(records[0].result["headline"])
+    found.sort(
+        key=lambda pair: (np.isnan(pair[1]["macro"].value), -sign * pair[1]["macro"].value, model_name(pair[0][0]))
+    )
+    header = ["model", "size", "seeds", label, "sd over seeds", *(column.title for column in shown), "marks"]
     return header, [_row(group, estimates, shown) for group, estimates in found]
 
 
@@ -46,10 +59,11 @@ def _without_seed(record: Record) -> str:
 def _mean(group: list[Record]) -> dict[str, Estimate]:
     first = group[0].result
     how = Intervals(**{f.name: first["intervals"][f.name] for f in dataclasses.fields(Intervals)})
-    return estimate_mean([record.scores() for record in group], first["headline"], how)
+    metric, figure = group[0].figure(first["headline"])
+    return estimate_figure([record.parts() for record in group], metric, figure, how)
 
 
-def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[str]) -> tuple[str, ...]:
+def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[Column]) -> tuple[str, ...]:
     each = [_number(headline(record)["value"]) for record in group]
     spread = f"{np.std(each, ddof=1):.3f}" if len(each) > 1 and not np.isnan(each).any() else DASH
     seeds = sorted(record.result["seed"] for record in group)
@@ -60,9 +74,15 @@ def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[str]) 
         ", ".join(map(str, seeds)),
         interval(_plain(estimates["macro"])),
         spread,
-        *(number(_plain(estimates[name])["value"]) for name in shown),
+        *(_mean_of(group, column) for column in shown),
         held,
     )
+
+
+def _mean_of(group: list[Record], column: Column) -> str:
+    """The mean over the seeds of what another column shows."""
+    values = [_number(record.result["metrics"][column.key][column.name]["value"]) for record in group]
+    return DASH if np.isnan(values).any() else f"{np.mean(values):.3f}"
 
 
 def _number(value: float | None) -> float:

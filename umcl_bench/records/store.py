@@ -15,7 +15,7 @@ from typing import Any
 
 from umcl_bench.errors import BenchError, unknown_name
 from umcl_bench.locks import held
-from umcl_bench.metrics.scores import Scores
+from umcl_bench.metrics.scores import Figure, Parts, Scores, load_parts, save_parts
 from umcl_bench.progress import Reporter
 
 SCHEMA = 1
@@ -42,9 +42,19 @@ class Record:
         """The folder's name: model, size, seed, task, source and a digest."""
         return self.folder.name
 
-    def scores(self) -> Scores:
-        """The per-sample scores."""
-        return Scores.load(self.folder / "scores.parquet")
+    def parts(self) -> dict[str, Scores]:
+        """The per-sample scores, by the name of what was scored; '' where that is one thing."""
+        return load_parts(self.folder / "scores.parquet")
+
+    def figure(self, key: str) -> tuple[str, Figure]:
+        """The metric, and the figure of the parts, that `key` of the record's metrics names."""
+        figures = self.result.get("figures", {"": {}})  # records of the first tasks have one
+        for plain in figures.values():
+            figure = Figure(**{**plain, **({"parts": tuple(plain["parts"])} if plain else {})})
+            metric = key.partition(" (")[0]
+            if figure.key(metric) == key:
+                return metric, figure
+        raise BenchError(f"{self.folder}: no figure of its scores is {key}; the record is damaged")
 
 
 class Store:
@@ -78,10 +88,10 @@ class Store:
                 reporter.warn(f"left out: {error}")
         return found
 
-    def add(self, record_id: str, result: dict[str, Any], scores: Scores) -> Record:
+    def add(self, record_id: str, result: dict[str, Any], parts: Parts) -> Record:
         """Writes a record whole, by renaming a finished folder into place."""
         with self.new_folder("records", record_id) as folder:
-            scores.save(folder / "scores.parquet")
+            save_parts(parts, folder / "scores.parquet")
             text = json.dumps(clean({"schema": SCHEMA, "id": record_id, **result}), indent=1, allow_nan=False)
             (folder / "result.json").write_text(text + "\n", encoding="utf-8")
         return self._read(self.root / "records" / record_id)

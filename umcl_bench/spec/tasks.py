@@ -6,39 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from umcl_bench.spec.evidence import Evidence, check_evidence
+from umcl_bench.spec.protocols import Protocol
 from umcl_bench.values import check_name as _check_name
 from umcl_bench.values import doc
-
-COMPETITION = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
-"""The five findings of the CheXpert competition, in its order (Irvin et al. 2019)."""
-
-
-@dataclass(frozen=True)
-class ZeroShot:
-    """Positive against negative prompt (CheXzero: Tiu et al. 2022): p = e^pos / (e^pos + e^neg).
-
-    `findings` empty means: all that the source labels. `temperature` divides the cosines; CheXzero uses raw ones.
-    """
-
-    findings: tuple[str, ...] = ()
-    positive: tuple[str, ...] = ("{}",)
-    negative: tuple[str, ...] = ("no {}",)
-    pooling: Literal["mean-embedding"] = "mean-embedding"
-    temperature: float = 1.0
-    kind: Literal["zero-shot"] = "zero-shot"
-
-    def __post_init__(self) -> None:
-        for template in (*self.positive, *self.negative):
-            if template.count("{}") != 1:
-                raise ValueError(f"prompt template {template!r} must hold '{{}}' once, where the finding's name goes")
-
-
-Protocol = ZeroShot
 
 
 @dataclass(frozen=True)
 class Task:
-    """A dataset, a split, a protocol with every choice named, and the metrics with the one that leads."""
+    """A dataset, a split, a protocol with every choice named, and the metrics with the one that leads.
+
+    `headline` is a metric, with the figure's label where the protocol has several: 'auroc', 'auroc (10%)'. `shown` are
+    further ones that a table has a column for; none: the classes, where there are few.
+    """
 
     name: str
     dataset: str
@@ -49,12 +28,14 @@ class Task:
     views: Literal["frontal", "all"] = "frontal"
     metrics: tuple[str, ...] = ("auroc",)
     headline: str = "auroc"
+    shown: tuple[str, ...] = doc(())
     evidence: tuple[Evidence, ...] = doc(())
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
-        if self.headline not in self.metrics:
-            raise ValueError(f"headline {self.headline!r} is not among the metrics {', '.join(self.metrics)}")
+        _check_name(self.name.partition("+")[0])
+        for named in (self.headline, *self.shown):
+            if named.partition(" (")[0] not in self.metrics:
+                raise ValueError(f"{named!r} is not among the metrics {', '.join(self.metrics)}")
         check_evidence(self, self.evidence)
 
 

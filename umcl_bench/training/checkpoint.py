@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from umcl_bench.errors import BenchError
-from umcl_bench.models.dual import TrainedModel, build_encoder
+from umcl_bench.models.dual import build_encoder
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import METHODS, Recipe, digest, to_dict
 from umcl_bench.training.loop import Trained
 from umcl_bench.training.monitor import write_log

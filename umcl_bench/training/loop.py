@@ -17,8 +17,9 @@ from torch.nn.parallel import DistributedDataParallel
 from umcl_bench.data.corpus import Corpus, count_kinds
 from umcl_bench.data.films import FilmStack
 from umcl_bench.errors import BenchError, Stopped
-from umcl_bench.models.dual import DualEncoder, TrainedModel
+from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.towers import checkpoint_activations, choose_attention
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 from umcl_bench.training import batch_norm, compiling, peers, sharding

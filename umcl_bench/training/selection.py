@@ -11,7 +11,7 @@ from torch import Tensor
 
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.films import FilmStack
-from umcl_bench.models.dual import TrainedModel
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import Augment, Recipe, Sampling, Selection, SelectionRule
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.feed import Feed

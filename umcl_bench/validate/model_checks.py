@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from umcl_bench.data.preprocess import Preprocess
 from umcl_bench.metrics.classification import auroc
 from umcl_bench.metrics.scores import Scores
-from umcl_bench.models.dual import Matrix, TrainedModel
+from umcl_bench.models.base import Matrix
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.protocols import zero_shot
+from umcl_bench.protocols.base import Evaluation
 from umcl_bench.spec import Task, ZeroShot
 from umcl_bench.validate.checks import Seen, check, failed, judged, listed, not_applicable, passed
 from umcl_bench.validate.subject import Subject, worst
@@ -189,7 +191,7 @@ def _score(subject: Subject, name: str, findings: Sequence[str] = (), corpus: ob
 
     task = Task(name=name, dataset="", protocol=ZeroShot(findings=tuple(findings)))
     used = corpus if isinstance(corpus, Corpus) else subject.corpus
-    return zero_shot.run(task, used, subject.model, subject.films).scores
+    return zero_shot.run(task, Evaluation(used, subject.films, subject.model)).parts[""]
 
 
 @check("test labels unread", "A score may be made of the film and the prompt alone: find where a test label is read.")

@@ -13,8 +13,10 @@ import torch
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.errors import Stopped
-from umcl_bench.models.dual import DualEncoder, Matrix, Model, TrainedModel
+from umcl_bench.models.base import Matrix, Model
+from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.random import RandomEmbeddings
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Baseline, Recipe, Size
 from umcl_bench.training.batches import TrainingRows, training_rows

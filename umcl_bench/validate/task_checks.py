@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.metrics.intervals import METRICS, estimate, macro
+from umcl_bench.metrics.intervals import estimate, macro
+from umcl_bench.metrics.registry import METRICS
 from umcl_bench.metrics.scores import Scores
-from umcl_bench.models.dual import Matrix, Model, PromptPair
+from umcl_bench.models.base import Matrix, Model, PromptPair
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.protocols import zero_shot
+from umcl_bench.protocols.base import Evaluation
 from umcl_bench.spec import Intervals, Task, ZeroShot
 from umcl_bench.validate.checks import Seen, check, failed, judged, listed, passed
 from umcl_bench.validate.phantom import FOR_TASKS, small_source
@@ -53,7 +55,7 @@ class TaskSubject:
         """The model's scores by the task's protocol; on the whole corpus where none is given."""
         corpus = self.corpus if corpus is None else corpus
         films = numbered_films(np.arange(len(corpus))) if films is None else films
-        return zero_shot.run(self.task, corpus, model, films).scores
+        return zero_shot.run(self.task, Evaluation(corpus, films, model)).parts[""]
 
 
 class Told:
@@ -62,6 +64,15 @@ class Told:
     def __init__(self, signs: NDArray[np.float64], findings: Sequence[str]) -> None:
         self.signs = signs
         self.names = [name.casefold() for name in findings]
+
+    @property
+    def digest(self) -> str:
+        """Nothing of it is kept."""
+        return ""
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """The same as the embeddings."""
+        return self.embed_images(films)
 
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         """Films (n, 2, 2) that `numbered_films` made -> (n, c + 1)."""
@@ -119,7 +130,9 @@ def metrics(subject: TaskSubject) -> Seen:
 @check("templates", "Write templates that say that a finding is there, and others that say that it is not.")
 def templates(subject: TaskSubject) -> Seen:
     """There are positive and negative templates, and none is both."""
-    positive, negative = subject.task.protocol.positive, subject.task.protocol.negative
+    protocol = subject.task.protocol
+    assert isinstance(protocol, ZeroShot)
+    positive, negative = protocol.positive, protocol.negative
     if not positive or not negative:
         return failed("positive or negative templates are missing")
     both = sorted({t.casefold() for t in positive} & {t.casefold() for t in negative})
@@ -143,9 +156,7 @@ def ties(subject: TaskSubject) -> Seen:
 
 
 def _all_are(scores: Scores, wanted: float, who: str) -> Seen:
-    areas = [
-        float(METRICS["auroc"](scores.value[:, k], scores.target[:, k], None)[0]) for k in range(len(scores.classes))
-    ]
+    areas = METRICS["auroc"].points(scores).tolist()
     wrong = [f"{n} {a:.3f}" for n, a in zip(scores.classes, areas, strict=True) if not np.isnan(a) and a != wanted]
     if wrong:
         return failed(f"AUROC of {who} is not {wanted:g}: {listed(wrong)}")

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from umcl_bench.data.corpus import Corpus
-from umcl_bench.models.dual import DualEncoder, TrainedModel
+from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.released.weights import Fit
 from umcl_bench.models.statistics import statistics_kept
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.training.batches import training_rows
 from umcl_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from umcl_bench.training.optim import build_optimiser, set_learning_rate

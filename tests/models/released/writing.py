@@ -16,7 +16,7 @@ from torch import nn
 from umcl_bench import registry
 from umcl_bench.data.tokens import train_tokenizer
 from umcl_bench.models import released
-from umcl_bench.models.dual import Matrix
+from umcl_bench.models.base import Matrix
 from umcl_bench.models.released.model import Loaded
 
 CPU = torch.device("cpu")

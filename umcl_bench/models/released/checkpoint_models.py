@@ -12,10 +12,11 @@ import torch
 from tokenizers import Tokenizer
 
 from umcl_bench.errors import BenchError
-from umcl_bench.models.dual import DualEncoder, TrainedModel, build_encoder
+from umcl_bench.models.dual import DualEncoder, build_encoder
 from umcl_bench.models.released.found import Folder, Found, check_timm, read_json
 from umcl_bench.models.released.model import Loaded
 from umcl_bench.models.released.weights import load_strict, read_state
+from umcl_bench.models.trained import TrainedModel
 from umcl_bench.spec import Recipe, digest, to_dict
 
 FACTS, WEIGHTS, TOKENIZER = "checkpoint.json", "model.safetensors", "tokenizer.json"

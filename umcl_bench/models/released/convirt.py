@@ -40,14 +40,14 @@ class ConVirt(Towers):
         self.res_l1, self.res_l2, self.bert_l1, self.bert_l2 = (
             _linear(state, name) for name in ("res_l1", "res_l2", "bert_l1", "bert_l2")
         )
-        self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.pooling = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.dim = len(state["res_l2.weight"])
         self.tokenizer: Tokenizer | None = None
 
     def images(self, pixels: Tensor) -> Tensor:
         """See Towers."""
         parts = self.res_features
-        hidden = self.pool(relu(parts["1"](parts["0"](pixels))))
+        hidden = self.pooling(relu(parts["1"](parts["0"](pixels))))
         for stage in ("4", "5", "6", "7"):
             hidden = parts[stage](hidden)
         features: Tensor = self.res_l2(relu(self.res_l1(hidden.mean((2, 3)))))

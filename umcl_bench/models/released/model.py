@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from umcl_bench.data.preprocess import Preprocess
-from umcl_bench.models.dual import Matrix, Model, PromptPair
+from umcl_bench.errors import UsageError
+from umcl_bench.models.base import Matrix, Model, PromptPair
+from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.released.found import no_text_error
 from umcl_bench.models.released.weights import Fit
 from umcl_bench.progress import Reporter
@@ -26,6 +29,10 @@ class Towers(nn.Module):
 
     def images(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (n, channels, s, s) -> (n, d)."""
+        raise NotImplementedError
+
+    def pool(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels -> the image tower's features (n, w) before its projection, where it has them."""
         raise NotImplementedError
 
     def texts(self, texts: Sequence[str]) -> Tensor:
@@ -54,16 +61,33 @@ class ReleasedModel:
         self.batch = 64
         self.reporter = Reporter(quiet=True)
 
-    @torch.inference_mode()
+    @cached_property
+    def digest(self) -> str:
+        """Over the weights and the preprocessing."""
+        return weights_digest(self.towers, self.preprocess)
+
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         """Films (n, s, s) -> (n, d)."""
-        parts = [np.zeros((0, self.towers.dim), np.float32)]
+        return self._in_batches(films, lambda pixels: normalize(self.towers.images(pixels).float(), dim=-1))
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> (n, w). Raises UsageError for a layout whose pooled features aren't known."""
+        if type(self.towers).pool is Towers.pool:
+            raise UsageError(
+                f"{self.name}: the features before its projection are not known here; probe those after it: "
+                "--task TASK+features=projected"
+            )
+        return self._in_batches(films, self.towers.pool)
+
+    @torch.inference_mode()
+    def _in_batches(self, films: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> Matrix:
+        parts = []
         with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
             for at in range(0, len(films), self.batch):
                 pixels = np.require(self.preprocess.normalise(films[at : at + self.batch]), requirements="W")
-                parts.append(self._unit(self.towers.images(torch.from_numpy(pixels).to(self.device))))
+                parts.append(encode(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy())
                 tick(len(parts[-1]))
-        return np.concatenate(parts)
+        return np.concatenate(parts) if parts else np.zeros((0, self.towers.dim), np.float32)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Matrix:

@@ -31,6 +31,10 @@ class TimmTowers(Towers):
         features: Tensor = self.trunk(pixels)
         return features
 
+    def pool(self, pixels: Tensor) -> Tensor:
+        """See Towers."""
+        return self.images(pixels)
+
 
 def find_timm(name: str) -> Found:
     """The model of timm's list, with or without a tag. Raises UsageError, with suggestions, for other names."""

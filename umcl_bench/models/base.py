@@ -1,0 +1,42 @@
+"""What protocols see of a model: films and texts in, unit rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+
+class PromptPair(NamedTuple):
+    """Text embeddings (c, d) of findings as present and as absent, and how they were made."""
+
+    positive: Matrix
+    negative: Matrix
+    how: str
+
+
+class Model(Protocol):
+    """What a protocol may ask of a model. All embeddings are rows of length one.
+
+    Raises UsageError where a model has nothing of the kind: no text tower, no image tower.
+    """
+
+    @property
+    def digest(self) -> str:
+        """Changes with the weights and with all that is done to a film before these; '' for one that has none."""
+
+    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> (n, d)."""
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> the image tower's pooled features (n, w), before the projection and of any length."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """Texts -> (n, d)."""
+
+    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+        """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name."""

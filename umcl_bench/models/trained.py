@@ -1,0 +1,137 @@
+"""A trained dual encoder as protocols see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from umcl_bench.errors import UsageError
+from umcl_bench.models.base import Matrix, PromptPair
+from umcl_bench.models.dual import DualEncoder
+from umcl_bench.models.fingerprint import weights_digest
+from umcl_bench.models.prompts import tokenise_names
+from umcl_bench.models.towers import choose_attention
+from umcl_bench.progress import Reporter
+from umcl_bench.spec import Recipe
+
+
+class TrainedModel:
+    """A dual encoder in evaluation mode, in float32, as protocols see it."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        encoder: DualEncoder,
+        tokenizer: Tokenizer,
+        device: torch.device,
+        batch: int = 64,
+        reporter: Reporter | None = None,
+        classes: tuple[str, ...] = (),
+    ) -> None:
+        self.recipe = recipe
+        self.classes = classes
+        self.encoder = encoder.eval().to(device)
+        choose_attention(self.encoder, device, torch.float32)
+        self.tokenizer = tokenizer
+        self.device = device
+        self.batch = batch
+        self.reporter = reporter or Reporter(quiet=True)
+
+    @cached_property
+    def digest(self) -> str:
+        """Over the weights, and how films are cut and normalised before them."""
+        return weights_digest(self.encoder, self.recipe.size.image)
+
+    def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> (n, d)."""
+        return self._in_batches(films, self._encode_films, self.recipe.size.dim)
+
+    def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
+        """Films (n, s, s) -> the image tower's pooled features (n, w), before the projection."""
+        image = self.encoder.image
+        return self._in_batches(films, lambda batch: image.pool(self._on_device(batch)).cpu().numpy(), image.width)
+
+    @torch.inference_mode()
+    def _in_batches(
+        self, films: NDArray[np.uint8], encode: Callable[[NDArray[np.uint8]], Matrix], width: int
+    ) -> Matrix:
+        parts = [np.zeros((0, width), np.float32)]
+        with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
+            for at in range(0, len(films), self.batch):
+                parts.append(encode(films[at : at + self.batch]))
+                tick(len(parts[-1]))
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        """Texts -> (n, d). Raises UsageError for a model that has no text tower."""
+        if not self.recipe.baseline.has_text_tower:
+            raise UsageError(f"{self.recipe.baseline.name} has no text tower: texts have no embedding")
+        parts = []
+        for at in range(0, len(texts), self.batch):
+            ids, lengths = self._tokens(list(texts[at : at + self.batch]))
+            parts.append(self.encoder.encode_text(ids, lengths).cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, self.recipe.size.dim), np.float32)
+
+    @torch.inference_mode()
+    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+        """The model's own continuous prompts or vectors of findings, or the mean embedding over the templates.
+
+        Raises UsageError for a finding that such a model has nothing for.
+        """
+        prompt = self.recipe.baseline.prompt
+        if not self.recipe.baseline.has_text_tower:
+            vectors = self._vectors(findings)
+            return PromptPair(vectors, -vectors, "the model's own: a learned vector for each finding, and its opposite")
+        if prompt.kind == "continuous":
+            how = f"the model's own: continuous, {prompt.length} vectors" + (
+                " of each finding" if prompt.context == "class-specific" else ""
+            )
+            return PromptPair(self._names(findings, absent=False), self._names(findings, absent=True), how)
+        how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
+        return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+
+    def _places(self, findings: Sequence[str]) -> list[int]:
+        """The findings' numbers among those of the training labels, in any case."""
+        known = [name.casefold() for name in self.classes]
+        for name in findings:
+            if name.casefold() not in known:
+                raise UsageError(
+                    f"{self.recipe.baseline.name} has learned nothing of {name}; it knows {', '.join(self.classes)}. "
+                    "Choose a task of these findings, or a model that reads names"
+                )
+        return [known.index(name.casefold()) for name in findings]
+
+    def _vectors(self, findings: Sequence[str]) -> Matrix:
+        known = self.encoder.shared()["labels.classes"][self._places(findings)]
+        return normalize(known.float(), dim=-1).cpu().numpy()
+
+    def _encode_films(self, films: NDArray[np.uint8]) -> Matrix:
+        return self.encoder.encode_image(self._on_device(films)).cpu().numpy()
+
+    def _on_device(self, films: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(films)).to(self.device)
+
+    def _tokens(self, texts: list[str], room: int = 0) -> tuple[Tensor, Tensor]:
+        return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens - room, self.device)
+
+    def _names(self, findings: Sequence[str], *, absent: bool) -> Matrix:
+        prompt, count = self.recipe.baseline.prompt, len(self.classes)
+        places = self._places(findings) if prompt.context == "class-specific" else [0] * len(findings)
+        texts = [f"no {name}" if absent else name for name in findings]
+        ids, lengths = self._tokens(texts, prompt.length)
+        states = torch.tensor(places, device=self.device) + (count if absent else 0)
+        return self.encoder.encode_names(ids, lengths, states).cpu().numpy()
+
+    def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:
+        each = [self.embed_texts([template.format(name) for name in findings]) for template in templates]
+        mean = np.mean(each, axis=0)
+        unit: Matrix = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        return unit
