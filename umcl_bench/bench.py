@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -268,7 +267,6 @@ class _Run:
                 "source": corpus.source,
                 "kind": corpus.kind,
                 "given": plan.source.given,
-                "folder": str(Path(plan.source.given).resolve()) if plan.source.given else None,
                 "options": plan.source.options,
                 "fingerprint": corpus.fingerprint,
                 "training_fingerprint": training.fingerprint,
