@@ -1,7 +1,7 @@
 """What each protocol's choices are, every one a named field."""
 
+from umcl_bench.spec.protocols.fine_tuning import FineTune as FineTune
 from umcl_bench.spec.protocols.grounding import Grounding as Grounding
-from umcl_bench.spec.protocols.probing import FineTune as FineTune
 from umcl_bench.spec.protocols.probing import Probe as Probe
 from umcl_bench.spec.protocols.retrieval import Retrieval as Retrieval
 from umcl_bench.spec.protocols.robustness import Robust as Robust

@@ -1,4 +1,4 @@
-"""Classification by what is fitted on labels: a linear head on frozen features, or the whole image tower."""
+"""Classification by a linear head that is fitted on frozen features."""
 
 from __future__ import annotations
 
@@ -12,11 +12,3 @@ class Probe:
 
     findings: tuple[str, ...] = ()
     kind: Literal["probe"] = "probe"
-
-
-@dataclass(frozen=True)
-class FineTune:
-    """The whole image tower and a linear head, tuned on shares of the training patients."""
-
-    findings: tuple[str, ...] = ()
-    kind: Literal["fine-tune"] = "fine-tune"

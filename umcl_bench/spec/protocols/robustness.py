@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from umcl_bench.spec.protocols.fine_tuning import FineTune
 from umcl_bench.spec.protocols.grounding import Grounding
-from umcl_bench.spec.protocols.probing import FineTune, Probe
+from umcl_bench.spec.protocols.probing import Probe
 from umcl_bench.spec.protocols.retrieval import Retrieval
 from umcl_bench.spec.protocols.segmentation import Segmentation
 from umcl_bench.spec.protocols.zero_shot import ClassPrompts, PromptSensitivity, ZeroShot
