@@ -1,10 +1,11 @@
-"""Variants of a model by name."""
+"""Variants of a model or a task by name."""
 
 import pytest
 
+from tests.conftest import Quick
 from umcl_bench import registry
 from umcl_bench.errors import UsageError
-from umcl_bench.spec import Prompt
+from umcl_bench.spec import Prompt, ZeroShot, digest
 
 
 def test_a_variant_is_the_model_with_another_field() -> None:
@@ -98,3 +99,44 @@ def test_built_in_models_say_whether_labels_reach_them() -> None:
     for name in registry.list_baselines():
         baseline = registry.get_baseline(name)
         assert baseline.uses_labels == baseline.learns_from_labels, name
+
+
+def test_a_task_varies_in_its_protocol_and_its_rows() -> None:
+    plain = registry.get_task("zeroshot-chexpert")
+    found = registry.get_task("zeroshot-chexpert+views=all+temperature=.070+findings=Edema/Pleural Effusion")
+    assert found.name == "zeroshot-chexpert+findings=Edema/Pleural Effusion+temperature=0.07+views=all"
+    assert isinstance(found.protocol, ZeroShot)
+    assert (found.views, found.protocol.temperature) == ("all", 0.07)
+    assert found.protocol.findings == ("Edema", "Pleural Effusion")
+    assert (found.dataset, found.metrics, found.title) == (plain.dataset, plain.metrics, plain.title)
+    assert digest(found) != digest(plain)
+    gone = {item.field for item in plain.evidence} - {item.field for item in found.evidence}
+    assert gone == {"protocol.findings", "protocol.temperature", "views"}
+    assert registry.get_task("zeroshot-chexpert+temperature=1.0") is plain
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("zeroshot+splt=val", "no field is named 'splt'. Did you mean 'split'"),
+        ("zeroshot+split=tset", "no choice of split is named 'tset'. Did you mean 'test'.*There are: test, train, val"),
+        ("zeroshot+temperature=warm", "write a number; it is 1.0 now"),
+        ("zeroshot+kind=probe", "no field is named 'kind'"),
+        ("zeroshot+dataset=nih", "no field is named 'dataset'"),
+        ("zeroshot+positive=name", "zeroshot.positive=name: prompt template 'name' must hold '{}' once"),
+        ("zeroshot+views=all+views=all", "zeroshot: views is changed twice"),
+        ("zeroshot+views", r"write \+field=value, as in \+views=all"),
+        ("zershot+views=all", "Did you mean 'zeroshot'"),
+    ],
+)
+def test_what_can_not_be_changed_of_a_task_is_said(name: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        registry.get_task(name)
+
+
+def test_show_says_what_a_tasks_variant_is(quick: Quick) -> None:
+    code, out, err = quick("show", "zeroshot-chexpert+temperature=0.07")
+    assert code == 0, err
+    assert "  protocol.temperature = 0.07\n" in out + "\n"
+    assert "  protocol.negative = 'no {}'   [in the authors' code" in out
+    assert quick("show", "zeroshot-chexpert+temperatur=0.07")[0] == 2

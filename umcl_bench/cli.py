@@ -150,7 +150,7 @@ def _sources() -> list[tuple[str, str]]:
 def show(
     name: Annotated[
         str,
-        typer.Argument(help="A model (or a variant: clip+loss=umcl), a task, or a run's id (or the beginning of it)."),
+        typer.Argument(help="A model or task (or a variant: clip+loss=umcl), or a run's id (or the beginning of it)."),
     ],
     size: opt.Size = "tiny",
     setting: opt.Setting = "controlled",
@@ -176,8 +176,8 @@ def show(
             raise UsageError(f"there is no --setting paper for {name}: its paper names no towers and settings")
         file = str(file_of("baselines", plain))
         typer.echo(describe.describe_model(baseline, shown, file, setting))  # type: ignore[arg-type]
-    elif name in list_tasks():
-        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", name))))
+    elif plain in list_tasks():
+        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", plain))))
     else:
         from umcl_bench.progress import Reporter
 

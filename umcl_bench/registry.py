@@ -64,8 +64,9 @@ def is_released(name: str) -> bool:
 
 
 def get_task(name: str) -> Task:
-    """The task called `name`. Raises UsageError, with suggestions, where there is none."""
-    return _get("task", "tasks", name, Task)
+    """The task called `name`, or a variant of it ('zeroshot+views=all'). Raises UsageError, with suggestions."""
+    plain, *changes = name.split("+")
+    return with_changes(_get("task", "tasks", plain, Task), changes)
 
 
 def file_of(kind: str, name: str) -> Path:

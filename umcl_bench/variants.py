@@ -1,61 +1,93 @@
-"""Variants of a model: 'clip+loss=umcl' is clip with another loss, 'umcl+length=16' umcl with longer prompts."""
+"""Variants by name: 'clip+loss=umcl' is clip with another loss, 'zeroshot+views=all' a task on all views."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from umcl_bench.errors import UsageError, unknown_name
-from umcl_bench.spec import Baseline
+from umcl_bench.spec import Baseline, Task
 
-_PARTS = ("objective", "prompt", "heads", "sampling")
-_SHORT = {"prompt": "prompt.kind"}
-_FIXED = ("terms", "objective.terms", "ratio", "sampling.ratio", "weights", "released", "uses_labels")
-"""What no word can say, and what follows from other choices."""
+V = TypeVar("V", Baseline, Task)
 
 
-def with_changes(baseline: Baseline, changes: Sequence[str]) -> Baseline:
-    """The model with fields changed, each as 'field=value', and its name saying so, in the fields' order.
+class _Rules(NamedTuple):
+    """What can be changed: the parts whose fields are, short names, and what no word can say or follows from others."""
 
-    A field of objective, prompt, heads or sampling may be named without that; one that has the value already changes
-    nothing. Raises UsageError for a field that there is not, a value that it can't take, or a field that is changed
-    twice.
+    parts: tuple[str, ...]
+    short: Mapping[str, str]
+    fixed: frozenset[str]
+    example: str
+
+
+_MODELS = _Rules(
+    ("objective", "prompt", "heads", "sampling"),
+    {"prompt": "prompt.kind"},
+    frozenset({"name", "objective.terms", "sampling.ratio", "weights", "released", "uses_labels"}),
+    "+loss=umcl",
+)
+_TASKS = _Rules(
+    ("protocol", "protocol.of"),
+    {},
+    frozenset({"name", "dataset", "metrics", "headline", "protocol.kind", "protocol.of.kind"}),
+    "+views=all",
+)
+
+
+def with_changes(value: V, changes: Sequence[str]) -> V:
+    """The model or task with fields changed, each as 'field=value', and its name saying so, in the fields' order.
+
+    A field of a part (a model's objective, prompt, heads or sampling; a task's protocol) may be named without that; one
+    that has the value already changes nothing. Raises UsageError for a field that there is not, a value that it can't
+    take, or a field that is changed twice.
     """
+    rules = _TASKS if isinstance(value, Task) else _MODELS
     done: dict[str, Any] = {}
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals or not text:
-            raise UsageError(f"{baseline.name}+{change}: write +field=value, as in +loss=umcl")
-        path = _path(baseline, name)
+            raise UsageError(f"{value.name}+{change}: write +field=value, as in {rules.example}")
+        path = _path(value, name, rules)
         if path in done:
-            raise UsageError(f"{baseline.name}: {name} is changed twice")
-        done[path] = _parse(path, text, _now(baseline, path))
-    done = {path: value for path, value in done.items() if value != _now(baseline, path)}
-    return _changed(baseline, done) if done else baseline
+            raise UsageError(f"{value.name}: {name} is changed twice")
+        done[path] = _parse(path, text, _now(value, path), _hint(value, path))
+    done = {path: new for path, new in done.items() if new != _now(value, path)}
+    return _changed(value, done) if done else value
 
 
-def _now(baseline: Baseline, path: str) -> Any:
+def _now(value: Any, path: str) -> Any:
+    for name in filter(None, path.split(".")):
+        value = getattr(value, name, None)
+    return value
+
+
+def _hint(value: Any, path: str) -> Any:
     part, _, field = path.rpartition(".")
-    return getattr(getattr(baseline, part) if part else baseline, field)
+    return get_type_hints(type(_now(value, part)))[field]
 
 
-def _changed(baseline: Baseline, done: dict[str, Any]) -> Baseline:
-    parts: dict[str, Any] = {}
-    for path, value in done.items():
-        part, _, field = path.rpartition(".")
-        parts.setdefault(part, {})[field] = value
-    own = parts.pop("", {})
-    _complete(parts)
-    label = "+".join([baseline.name, *(f"{_short(path)}={_text(value)}" for path, value in sorted(done.items()))])
+def _changed(value: V, done: Mapping[str, Any]) -> V:
+    label = "+".join([value.name, *(f"{_short(path)}={_text(new)}" for path, new in sorted(done.items()))])
+    kept = tuple(item for item in value.evidence if not _concerns(item.field, done))
     try:
-        for part, fields in parts.items():
-            own[part] = dataclasses.replace(getattr(baseline, part), **fields)
-        kept = tuple(item for item in baseline.evidence if not _concerns(item.field, done))
-        changed = dataclasses.replace(baseline, name=label, evidence=kept, **own)
-        return dataclasses.replace(changed, uses_labels=baseline.uses_labels or changed.learns_from_labels)
+        changed: V = _replaced(value, {**_completion(done), **done, "name": label, "evidence": kept})
+        if isinstance(changed, Baseline):
+            changed = dataclasses.replace(changed, uses_labels=value.uses_labels or changed.learns_from_labels)
+        return changed
     except ValueError as error:
         raise UsageError(f"{label}: {error}") from None
+
+
+def _replaced(value: Any, fields: Mapping[str, Any]) -> Any:
+    """`value` with fields replaced, those of its parts by dotted names."""
+    own = {path: new for path, new in fields.items() if "." not in path}
+    parts: dict[str, dict[str, Any]] = {}
+    for path, new in fields.items():
+        part, dot, rest = path.partition(".")
+        if dot:
+            parts.setdefault(part, {})[rest] = new
+    return dataclasses.replace(value, **own, **{p: _replaced(getattr(value, p), new) for p, new in parts.items()})
 
 
 def _short(path: str) -> str:
@@ -71,30 +103,35 @@ def _concerns(field: str, done: Iterable[str]) -> bool:
     return field in done or ("prompt.kind" in done and field.startswith("prompt."))
 
 
-def _complete(parts: dict[str, dict[str, Any]]) -> None:
+def _completion(done: Mapping[str, Any]) -> dict[str, Any]:
     """A prompt's kind brings its length: hand-written ones have none, continuous ones 8 vectors."""
-    prompt = parts.get("prompt", {})
-    if prompt.get("kind") == "hand":
-        parts["prompt"] = {"length": 0, "context": "unified", "init": "", "stage": "joint", **prompt}
-    elif prompt.get("kind") == "continuous":
-        parts["prompt"] = {"length": 8, "wording": "name", **prompt}
+    if done.get("prompt.kind") == "hand":
+        return {"prompt.length": 0, "prompt.context": "unified", "prompt.init": "", "prompt.stage": "joint"}
+    if done.get("prompt.kind") == "continuous":
+        return {"prompt.length": 8, "prompt.wording": "name"}
+    return {}
 
 
-def _path(baseline: Baseline, name: str) -> str:
-    known = {field.name: field.name for field in dataclasses.fields(baseline) if not field.metadata.get("doc")}
-    for part in _PARTS:
-        fields = [field.name for field in dataclasses.fields(getattr(baseline, part))]
-        known |= {f"{part}.{field}": f"{part}.{field}" for field in fields}
-        known |= {field: f"{part}.{field}" for field in fields if field not in known}
-    known |= _SHORT
-    for fixed in ("name", *(part for part in _PARTS if part not in _SHORT), *_FIXED):
-        known.pop(fixed, None)
+def _fields(value: Any, part: str) -> Iterator[str]:
+    """The dotted names of a part's fields that are single values or lists of them."""
+    inside = _now(value, part)
+    for field in dataclasses.fields(inside) if dataclasses.is_dataclass(inside) else ():
+        if not field.metadata.get("doc") and not dataclasses.is_dataclass(getattr(inside, field.name)):
+            yield f"{part}.{field.name}" if part else field.name
+
+
+def _path(value: Any, name: str, rules: _Rules) -> str:
+    known: dict[str, str] = {}
+    for path in (path for part in ("", *rules.parts) for path in _fields(value, part) if path not in rules.fixed):
+        known.setdefault(path, path)
+        known.setdefault(path.rpartition(".")[2], path)
+    known |= rules.short
     if name not in known:
         raise unknown_name("field", name, [field for field in known if "." not in field])
     return known[name]
 
 
-def _parse(path: str, text: str, before: Any) -> Any:
+def _parse(path: str, text: str, before: Any, hint: Any) -> Any:
     """`text` as a value of the same type as `before`; lists have '/' between their items."""
     try:
         if isinstance(before, bool):
@@ -104,11 +141,24 @@ def _parse(path: str, text: str, before: Any) -> Any:
         if isinstance(before, float):
             return float(text)
         if isinstance(before, tuple):
-            items = text.split("/")
-            return tuple(type(before[0])(item) for item in items) if before else tuple(items)
+            return tuple(_item(path, item, before, hint) for item in text.split("/"))
         if isinstance(before, str):
-            return text
+            return _chosen(path, text, hint)
     except (KeyError, ValueError):
         kind = "true or false" if isinstance(before, bool) else "a number"
         raise UsageError(f"+{path}={text}: write {kind}; it is {before!r} now") from None
     raise UsageError(f"+{path}={text}: this field takes no single value")
+
+
+def _item(path: str, text: str, before: tuple[Any, ...], hint: Any) -> Any:
+    """One of a list's items; the type of an empty list's is in its declaration."""
+    inside = (get_args(hint) or (str,))[0]
+    kind = type(before[0]) if before else inside
+    return kind(text) if kind in (int, float) else _chosen(path, text, inside)
+
+
+def _chosen(path: str, text: str, hint: Any) -> str:
+    """A word, which must be one of a Literal's where the field is one."""
+    if get_origin(hint) is Literal and text not in get_args(hint):
+        raise unknown_name(f"choice of {path}", text, [word for word in get_args(hint) if word])
+    return text

@@ -111,7 +111,7 @@ def test_what_else_a_file_imports_is_a_warning(tmp_path: Path) -> None:
         ("zeroshot-chexprt", "no model or task is named 'zeroshot-chexprt'. Did you mean 'zeroshot-chexpert'"),
         ("clp+loss=umcl", "no model or task is named 'clp'. Did you mean 'clip'"),
         ("clip+los=umcl", "no field is named 'los'. Did you mean 'loss'"),
-        ("zeroshot+split=val", "zeroshot is a task, and only models have variants"),
+        ("zeroshot+splt=val", "no field is named 'splt'. Did you mean 'split'"),
         ("opnclip:x", "Did you mean 'openclip'"),
         ("local:nowhere", "there is no such folder or file"),
         ("nowhere/mine.py", "nowhere/mine.py: there is no such file or folder"),

@@ -58,8 +58,6 @@ def leaves_of(given: str) -> Iterator[list[Leaf]]:
         raise UsageError(f"{given}: there is no such file or folder")
     else:
         plain = given.partition("+")[0]
-        if plain in registry.list_tasks():
-            raise UsageError(f"{given}: {plain} is a task, and only models have variants")
         raise unknown_name("model or task", plain, [*registry.list_baselines(), *registry.list_tasks()])
 
 
@@ -73,8 +71,8 @@ def _named(given: str) -> Iterator[Leaf]:
     if plain in registry.list_baselines():
         file = registry.file_of("baselines", plain) if plain == given else None
         yield Leaf("model", registry.get_baseline(given), file)
-    if given in registry.list_tasks():
-        yield Leaf("task", registry.get_task(given), registry.file_of("tasks", given))
+    if plain in registry.list_tasks():
+        yield Leaf("task", registry.get_task(given), registry.file_of("tasks", given) if plain == given else None)
 
 
 @contextlib.contextmanager
