@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from umcl_bench.models.trunks import ImageTrunk
 
 Matrix = NDArray[np.float32]
 
@@ -40,3 +43,6 @@ class Model(Protocol):
 
     def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
         """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name."""
+
+    def image_tower(self) -> ImageTrunk:
+        """A copy of the image tower without its projection, to be trained further: the model itself stays as it is."""

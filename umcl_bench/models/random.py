@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from umcl_bench.errors import UsageError
 from umcl_bench.models.base import Matrix, PromptPair
 
 
@@ -46,6 +48,10 @@ class RandomEmbeddings:
             self.embed_texts([template.format(f) for f in findings]) for template in (positive[0], negative[0])
         )
         return PromptPair(one, other, how="random vectors")
+
+    def image_tower(self) -> NoReturn:
+        """Raises UsageError: there is none."""
+        raise UsageError("random embeddings have no image tower; `untrained` is a tower that has learned nothing")
 
     def _draw(self, contents: list[bytes]) -> Matrix:
         out = np.empty((len(contents), self.dim), dtype=np.float32)

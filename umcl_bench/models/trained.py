@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.prompts import tokenise_names
 from umcl_bench.models.towers import choose_attention
+from umcl_bench.models.trunks import ImageTrunk
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 
@@ -97,6 +99,11 @@ class TrainedModel:
             return PromptPair(self._names(findings, absent=False), self._names(findings, absent=True), how)
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
         return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+
+    def image_tower(self) -> ImageTrunk:
+        """A copy of the image tower without its projection."""
+        tower = self.encoder.image.tower
+        return ImageTrunk(copy.deepcopy(self.encoder.image.trunk), (tower.mean,), (tower.std,))
 
     def _places(self, findings: Sequence[str]) -> list[int]:
         """The findings' numbers among those of the training labels, in any case."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus
+from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate, macro
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.metrics.scores import Scores
@@ -80,6 +82,10 @@ class Told:
         parts = self.signs[pixels[:, 0] * 256 + pixels[:, 1]] / np.sqrt(len(self.names))
         rest = np.sqrt(np.maximum(0, 1 - (parts**2).sum(axis=1, keepdims=True)))
         return np.concatenate([parts, rest], axis=1).astype(np.float32)
+
+    def image_tower(self) -> NoReturn:
+        """Raises UsageError: it knows, and has nothing that learns."""
+        raise UsageError("a model that is told has no image tower")
 
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         """Texts say nothing to it: all have one embedding."""

@@ -64,6 +64,10 @@ class BioVil(Towers):
         features: Tensor = self.projector["model"](patches).mean((2, 3))
         return features
 
+    def trunk_of_timm(self) -> nn.Module | None:
+        """See Towers."""
+        return self.encoder["encoder"]
+
     def texts(self, texts: Sequence[str]) -> Tensor:
         """See Towers."""
         assert self.tokenizer is not None

@@ -49,6 +49,10 @@ class Gloria(Towers):
         features: Tensor = self.img_encoder["global_embedder"](pooled)
         return features
 
+    def trunk_of_timm(self) -> nn.Module | None:
+        """See Towers."""
+        return self.img_encoder["model"]
+
     def texts(self, texts: Sequence[str]) -> Tensor:
         """See Towers."""
         assert self.tokenizer is not None

@@ -54,6 +54,10 @@ class MedClip(Towers):
         features = self.vision_model["projection_head"](trunk(pixels).pooler_output)
         return features
 
+    def trunk_of_timm(self) -> nn.Module | None:
+        """See Towers: the ResNet; Swin is transformers' own."""
+        return None if "projection_head" in self.vision_model else self.vision_model["model"]
+
     def texts(self, texts: Sequence[str]) -> Tensor:
         """See Towers."""
         assert self.tokenizer is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -18,6 +19,7 @@ from umcl_bench.models.base import Matrix, Model, PromptPair
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.released.found import no_text_error
 from umcl_bench.models.released.weights import Fit
+from umcl_bench.models.trunks import ImageTrunk
 from umcl_bench.progress import Reporter
 
 
@@ -38,6 +40,10 @@ class Towers(nn.Module):
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Texts -> (n, d). A text's features do not depend on the others', beyond rounding."""
         raise NotImplementedError
+
+    def trunk_of_timm(self) -> nn.Module | None:
+        """The image tower without its projection, where that is one of timm's."""
+        return None
 
 
 class Loaded(Model, Protocol):
@@ -78,6 +84,19 @@ class ReleasedModel:
                 "--task TASK+features=projected"
             )
         return self._in_batches(films, self.towers.pool)
+
+    def image_tower(self) -> ImageTrunk:
+        """A copy of the image tower without its projection. Raises UsageError for a tower that is not one of timm's."""
+        found = self.towers.trunk_of_timm()
+        if found is None:
+            raise UsageError(
+                f"{self.name}: its image tower is not one of timm's, and only these can be tuned here; "
+                "a task of frozen features takes it: --task probe"
+            )
+        seen, trunk = self.preprocess, copy.deepcopy(found)
+        if getattr(trunk, "num_classes", 0):
+            trunk.reset_classifier(0)  # type: ignore[operator]
+        return ImageTrunk(trunk, seen.mean, seen.std, seen.channels, seen.unit)
 
     @torch.inference_mode()
     def _in_batches(self, films: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> Matrix:

@@ -46,6 +46,10 @@ class OpenClipTowers(Towers):
         features: torch.Tensor = self.model.encode_text(ids)
         return features
 
+    def trunk_of_timm(self) -> torch.nn.Module | None:
+        """See Towers: open_clip keeps a tower of timm's as `trunk`."""
+        return getattr(self.model.visual, "trunk", None)
+
 
 def find_in(folder: Folder) -> Found | None:
     """The model of an open_clip folder; None where there is no open_clip_config.json."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from umcl_bench.errors import BenchError, unknown_name
 from umcl_bench.models.released.found import Found, tower_of
@@ -34,6 +34,10 @@ class TimmTowers(Towers):
     def pool(self, pixels: Tensor) -> Tensor:
         """See Towers."""
         return self.images(pixels)
+
+    def trunk_of_timm(self) -> nn.Module | None:
+        """See Towers."""
+        return cast(nn.Module, self.trunk)
 
 
 def find_timm(name: str) -> Found:
