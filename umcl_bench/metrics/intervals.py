@@ -8,7 +8,7 @@ The seed is in the record.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,8 @@ from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.scores import Figure, Floats, Parts, Scores, over_parts, same_samples
 from umcl_bench.spec import Intervals
 
-_BLOCK = 100
+_BLOCK = 2**20  # weights at a time: 8 MB, about what a cache holds
+_LEAST = 100  # resamples at a time
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,23 @@ class Estimate:
 
 
 def patient_weights(patient: NDArray[np.object_], resamples: int, rng: Generator) -> Floats:
-    """How often each sample (n,) counts in each resample (b, n): as often as its patient was drawn."""
+    """How often each sample (n,) counts in each resample (b, n): as often as its patient was drawn.
+
+    A sample's weights lie side by side, as products with sparse matrices read them.
+    """
     names, index = np.unique(patient.astype(str), return_inverse=True)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    weights: Floats = drawn[:, index].astype(np.float64)
-    return weights
+    drawn = rng.integers(0, len(names), size=(resamples, len(names)), dtype=np.int32)
+    times = np.empty((resamples, len(names)))
+    for resample, row in enumerate(drawn):
+        times[resample] = np.bincount(row, minlength=len(names))
+    return times.T[index].T
+
+
+def resampled_weights(patient: NDArray[np.object_], how: Intervals) -> Iterator[Floats]:
+    """The weights (b, n) of all resamples, in blocks; equal patients and `how` give equal weights."""
+    rng, block = np.random.default_rng(how.seed), max(_LEAST, _BLOCK // max(1, len(patient)))
+    for at in range(0, how.resamples, block):
+        yield patient_weights(patient, min(block, how.resamples - at), rng)
 
 
 def macro(scores: Scores, metric: str) -> float:
@@ -81,19 +94,22 @@ def estimate_figure(runs: Sequence[Parts], metric: str, figure: Figure, how: Int
     chosen = [[parts[name] for name in figure.parts] for parts in runs]
     if not same_samples([scores for parts in chosen for scores in parts]):
         raise ValueError("the scores are not of the same samples")
-    points = np.stack([over_parts(np.stack([found.points(s) for s in parts]), figure.over) for parts in chosen])
+    itself = np.ones((1, len(chosen[0][0].id)))
+    points = np.concatenate([figure_of(parts, found, figure, itself) for parts in chosen])
     boot = np.mean([_resampled(parts, found, figure, how) for parts in chosen], axis=0)
     return _estimates(chosen[0][0], found, points.mean(axis=0), boot, how)
 
 
 def _resampled(parts: Sequence[Scores], metric: Metric, figure: Figure, how: Intervals) -> Floats:
-    """The figure of each class in each resample (b, c); equal patients and `how` give equal resamples."""
-    rng, blocks = np.random.default_rng(how.seed), []
-    for at in range(0, how.resamples, _BLOCK):
-        weights = patient_weights(parts[0].patient, min(_BLOCK, how.resamples - at), rng)
-        each = np.stack([metric.resampled(scores, weights) for scores in parts])
-        blocks.append(over_parts(each, figure.over))
-    return np.concatenate(blocks)
+    """The figure of each class in each resample (b, c)."""
+    return np.concatenate(
+        [figure_of(parts, metric, figure, weights) for weights in resampled_weights(parts[0].patient, how)]
+    )
+
+
+def figure_of(parts: Sequence[Scores], metric: Metric, figure: Figure, weights: Floats) -> Floats:
+    """The figure of each class over the parts, for each row of weights (b, n): (b, c), or (b, 1) of a joint metric."""
+    return over_parts(np.stack([metric.resampled(scores, weights) for scores in parts]), figure.over)
 
 
 def _estimates(scores: Scores, metric: Metric, points: Floats, boot: Floats, how: Intervals) -> dict[str, Estimate]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from umcl_bench.errors import unknown_name
-from umcl_bench.metrics import classification, localisation, overlap, ranking
+from umcl_bench.metrics import calibration, classification, decisions, localisation, overlap, ranking
 from umcl_bench.metrics.metric import Metric
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (*classification.METRICS, *ranking.METRICS, *overlap.METRICS, *localisation.METRICS)
-}
+_MODULES = (classification, decisions, calibration, ranking, overlap, localisation)
+METRICS: dict[str, Metric] = {metric.name: metric for module in _MODULES for metric in module.METRICS}
 """Every metric that a task may name."""
 
 
