@@ -43,7 +43,8 @@ def _main(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 def run(
     context: typer.Context,
     model: opt.Model,
-    task: Annotated[str, typer.Option(help="A task's name, or several: a,b. See `umcl-bench list tasks`.")],
+    task: opt.Task = "",
+    suite: opt.Suite = "",
     loss: opt.Loss = "",
     data: opt.Data = None,
     size: opt.Size = "tiny",
@@ -60,6 +61,7 @@ def run(
     labeler: opt.Labeler = "",
     train_on: opt.TrainOn = "",
     split: Annotated[str, typer.Option(help="A named split, as in rsna@gloria: see `umcl-bench list splits`.")] = "",
+    limit: opt.Limit = None,
     skip_unreadable: opt.SkipUnreadable = False,
     mix: opt.Mix = "",
     balanced: opt.Balanced = False,
@@ -89,17 +91,23 @@ def run(
     """Train a model, run a task, and print its leaderboard row. A run that is on record does no work.
 
     Several models, tasks or seeds are a sweep: every combination is a run, and one that fails does not stop the others.
+    What can't be run of a --suite is left out, and listed at the end.
     """
+    _start(context)
+
+
+def _start(context: typer.Context) -> None:
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
 
-    launch, requests = cli_sweep.Launch.of(context.params), cli_sweep.requests_of(context.params)
+    given = context.params
+    launch, requests = cli_sweep.Launch.of(given), cli_sweep.requests_of(given)
+    store, reporter = Store(given["store"]), Reporter(quiet=given["quiet"])
     with opt.stoppable():
-        if len(requests) == 1 and launcher == "local":
-            _run(requests[0], Store(store), Reporter(quiet=quiet), plan=plan)
+        if len(requests) == 1 and launch == cli_sweep.Launch():
+            _run(requests[0], store, reporter, plan=given["plan"])
         else:
-            words = cli_sweep.words_given(context)
-            cli_sweep.run(requests, words, launch, Store(store), Reporter(quiet=quiet), plan=plan)
+            cli_sweep.run(requests, cli_sweep.words_given(context), launch, store, reporter, plan=given["plan"])
 
 
 def _run(request: Request, store: Store, reporter: Reporter, *, plan: bool) -> None:
@@ -118,14 +126,17 @@ def _run(request: Request, store: Store, reporter: Reporter, *, plan: bool) -> N
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="models, tasks, data or splits")]) -> None:
-    """List models, tasks, data sources or named splits."""
+def list_(what: Annotated[str, typer.Argument(help="models, tasks, suites, data or splits")]) -> None:
+    """List models, tasks, suites of tasks, data sources or named splits."""
     from umcl_bench.registry import get_baseline, get_task, list_baselines, list_tasks
+    from umcl_bench.spec import SUITES
 
     if what == "models":
         _print_pairs([(name, get_baseline(name).title) for name in list_baselines()])
     elif what == "tasks":
         _print_pairs([(name, get_task(name).title) for name in list_tasks()])
+    elif what == "suites":
+        _print_pairs([(s.name, f"{s.title} ({', '.join(s.tasks) or 'all'})") for s in SUITES.values()])
     elif what == "data":
         _print_pairs(_sources())
     elif what == "splits":
@@ -133,7 +144,7 @@ def list_(what: Annotated[str, typer.Argument(help="models, tasks, data or split
 
         _print_pairs([(name, get_split(name).title) for name in list_splits()])
     else:
-        raise unknown_name("list", what, ("models", "tasks", "data", "splits"))
+        raise unknown_name("list", what, ("models", "tasks", "suites", "data", "splits"))
 
 
 def _sources() -> list[tuple[str, str]]:

@@ -53,6 +53,17 @@ Model = Annotated[
 Loss = Annotated[
     str, typer.Option(help="Another loss for the models, as in umcl: --model clip is clip+loss=umcl then.")
 ]
+Task = Annotated[
+    str,
+    typer.Option(help="A task's name, or several (a,b); +field=value changes one. See `umcl-bench list tasks`."),
+]
+Suite = Annotated[
+    str, typer.Option(help="A list of tasks instead of --task: quick, standard or full. See `umcl-bench list suites`.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="A quick look: so many films of each split of the task's data, whole patients. [all]"),
+]
 Size = Annotated[
     str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute), small, or base (the papers' towers).")
 ]
@@ -143,11 +154,13 @@ def request_of(given: dict[str, Any]) -> Request:
         if given[option] not in choices:
             raise unknown_name(option, given[option], filter(None, choices))
     plain = (
-        "model", "task", "data", "size", "setting", "image_tower", "init", "seed", "split", "skip_unreadable", "again",
+        "model", "data", "size", "setting", "image_tower", "init", "seed", "split", "skip_unreadable", "again",
         "device", "workers", "eval_batch",
     )  # fmt: skip
     return Request(
-        **{"task": "", **{name: given[name] for name in plain if name in given}},
+        task=given.get("task", ""),
+        limit=given.get("limit") or 0,
+        **{name: given[name] for name in plain if name in given},
         dials=parse_dials(given["dial"]),
         options=read_options(*(given[name] for name in ("unnamed", "uncertain", "section", "votes", "labeler"))),
         train_on=names(given["train_on"]),
@@ -226,6 +239,15 @@ def names(given: str) -> tuple[str, ...]:
     if given and not found:
         raise UsageError(f"{given!r} holds no name; write names with commas between them")
     return found
+
+
+def task_names(task: str, suite: str) -> tuple[str, ...]:
+    """The tasks of --task, or of --suite. Raises UsageError where not exactly one of them is given."""
+    from umcl_bench.registry import tasks_of_suite
+
+    if bool(task) == bool(suite):
+        raise UsageError("name tasks with --task, or a list of them with --suite: one of the two")
+    return tasks_of_suite(suite) if suite else names(task)
 
 
 def model_names(given: str, loss: str, *, only_trained: bool = False) -> tuple[str, ...]:

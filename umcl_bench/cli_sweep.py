@@ -33,7 +33,7 @@ SlurmOption = Annotated[list[str] | None, typer.Option(help="An option of sbatch
 OutputDir = Annotated[Path | None, typer.Option(help="With slurm: where the script goes. [./slurm-DIGEST]")]
 
 OWN = (
-    "model", "loss", "task", "seed", "seeds", "plan", "store", "launcher",
+    "model", "loss", "task", "suite", "seed", "seeds", "plan", "store", "launcher",
     "ray_address", "retries", "slurm_option", "output_dir",
 )  # fmt: skip
 """What a sweep's own options are called: a single run of it has none of them, or others."""
@@ -41,19 +41,23 @@ OWN = (
 
 @dataclass(frozen=True)
 class Launch:
-    """How the runs of a sweep are started, as it was typed. Raises UsageError for what does not fit together."""
+    """How the runs of a sweep are started, as it was typed. Raises UsageError for what does not fit together.
+
+    With `leave_out`, as for a suite, what can't be run is left out and said; else it is a failure.
+    """
 
     launcher: str = "local"
     ray_address: str | None = None
     retries: int | None = None  # 2
     slurm_options: tuple[str, ...] = ()
     output_dir: Path | None = None
+    leave_out: bool = False
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Launch:
         """What was typed for `run`, by the options' names."""
         plain = {name: given[name] for name in ("launcher", "ray_address", "retries", "output_dir")}
-        return cls(**plain, slurm_options=tuple(given["slurm_option"] or ()))
+        return cls(**plain, slurm_options=tuple(given["slurm_option"] or ()), leave_out=bool(given["suite"]))
 
     def __post_init__(self) -> None:
         belongs = {
@@ -78,7 +82,7 @@ def requests_of(given: dict[str, Any]) -> list[Request]:
     """What was typed for `run`, by the options' names: every combination of models, tasks and seeds."""
     from umcl_bench.sweep import combine, parse_seeds
 
-    models, tasks = opt.model_names(given["model"], given["loss"]), opt.names(given["task"]) or (given["task"],)
+    models, tasks = opt.model_names(given["model"], given["loss"]), opt.task_names(given["task"], given["suite"])
     return combine(opt.request_of(given), models, tasks, parse_seeds(given["seed"], given["seeds"]))
 
 
@@ -87,7 +91,8 @@ def run(
 ) -> None:
     """Looks at all runs, says what is there of them, starts the rest, and prints tables of all and how many failed.
 
-    `words` are the options that all runs share. Exits with code 1 where a run failed or can't be run.
+    `words` are the options that all runs share. Exits with code 1 where a run failed or can't be run; where these are
+    left out, where nothing is left.
     """
     from umcl_bench import sweep
     from umcl_bench.launch import ray, slurm
@@ -98,19 +103,27 @@ def run(
         ray.check_installed()
     source = source_of(requests[0])
     ahead = sweep.look_ahead(requests, store, source, elsewhere=launch.launcher != "local")
+    judge = all if launch.leave_out else any
     if plan:
         typer.echo(sweep.describe(ahead))
-        raise typer.Exit(any(a.why for a in ahead))
+        raise typer.Exit(judge(a.why for a in ahead))
     jobs = _jobs(ahead, words, store)
     reporter.say(sweep.describe(ahead))
+    outcomes: list[Outcome] = []
     if launch.launcher == "slurm":
         _write_array(jobs, launch, reporter)
-        _end([(a.request, a.why) for a in ahead if a.why])
-        return
-    outcomes = list(_outcomes(jobs, launch, store, source, reporter)) if jobs else []
-    _print_tables(ahead, outcomes, reporter)
-    typer.echo(sweep.summary(ahead, outcomes))
-    _end([(a.request, a.why) for a in ahead if a.why] + [(o.request, o.why) for o in outcomes if o.why])
+    else:
+        outcomes += _outcomes(jobs, launch, store, source, reporter) if jobs else []
+        _print_tables(ahead, outcomes, reporter)
+        typer.echo(sweep.summary(ahead, outcomes, leave_out=launch.leave_out))
+    impossible = [(a.request, a.why) for a in ahead if a.why]
+    impossible += [(o.request, o.why) for o in outcomes if o.unfit]
+    failed = [(o.request, o.why) for o in outcomes if o.why and not o.unfit]
+    if launch.leave_out and len(impossible) < len(ahead):
+        _list(impossible, "left out: ")
+        impossible = []
+    _list([*impossible, *failed])
+    raise typer.Exit(bool(impossible or failed))
 
 
 def _jobs(ahead: Sequence[Ahead], words: Sequence[str], store: Store) -> list[Job]:
@@ -166,14 +179,12 @@ def _print_tables(ahead: Sequence[Ahead], outcomes: Sequence[Outcome], reporter:
             reporter.warn(f"{record.id}: {text}")
 
 
-def _end(failed: Sequence[tuple[Request, str]]) -> None:
-    """Prints the reasons and exits with code 1, unless nothing failed."""
+def _list(found: Sequence[tuple[Request, str]], what: str = "") -> None:
+    """Prints runs with the reason why each is none."""
     from umcl_bench.launch.jobs import name_of
 
-    for request, why in failed:
-        print(f"umcl-bench: {name_of(request)}: {why}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(1)
+    for request, why in found:
+        print(f"umcl-bench: {what}{name_of(request)}: {why}", file=sys.stderr)
 
 
 def words_given(context: typer.Context) -> list[str]:

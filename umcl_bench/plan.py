@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from umcl_bench.data.corpus import Corpus, count_kinds
+from umcl_bench.data.limit import limited
 from umcl_bench.data.sources import Source, open_source, same_dataset, views_of
 from umcl_bench.errors import UsageError, unknown_name
-from umcl_bench.progress import Reporter
+from umcl_bench.records.past import Past
 from umcl_bench.records.store import Store
 from umcl_bench.registry import get_baseline, get_task, is_released
 from umcl_bench.request import Request
@@ -265,6 +266,7 @@ def make_plan(request: Request, store: Store, source: Source | None = None) -> P
         source, views = source.with_split(dataset), views_of(dataset)
         task = dataclasses.replace(task, views=views) if views else task
     training, corpus = source.training(), source.dataset(dataset)
+    corpus = limited(corpus, request.limit) if request.limit else corpus
     plan = Plan(recipe, task, source, training, corpus, request.device, request.skip_unreadable)
     while request.again and store.find(plan.id) is not None:
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, repeat=plan.recipe.repeat + 1))
@@ -291,30 +293,23 @@ def describe_plan(request: Request, store: Store) -> str:
         return f"run {plan.id}: on record, nothing to do"
     plan.check()
     recipe, optim = plan.recipe, plan.recipe.size.optim
-    image = recipe.size.image
+    image, past = recipe.size.image, Past(store)
     read = (plan.training, plan.corpus) if recipe.baseline.reads_training_rows else (plan.corpus,)
     corpora = {id(c.pixels): c for c in read}.values()
     lines = [f"run {plan.id}"]
     lines += [f"films   {plan_films(c, image, workers=request.workers).describe()} ({c.dataset})" for c in corpora]
     if recipe.baseline.weights == "trained":
         kinds = count_kinds(plan.training.kinds()[eligible_rows(plan.training, recipe.baseline)])
-        speed = _speed_before(store, recipe.size.name)
-        took = (
-            f"about {optim.films_seen / speed:.0f} s, as here before" if speed else "time: no run of this size here yet"
-        )
+        took = _took(past.training(recipe), "run of this size")
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
         lines += [f"rows    {listed}", f"train   {optim.steps:,} steps of {optim.batch} rows; {took}"]
         lines.append(f"keep    {rule_in_words(recipe.selection)}")
         if recipe.size.pretrained:
             names = filter(None, (recipe.size.image.weights, recipe.size.text.weights))
             lines.append("towers  " + (" and ".join(names) if recipe.init == "pretrained" else "from random weights"))
-    return "\n".join(lines)
+    scoring = past.scoring(recipe, plan.task, plan.corpus.fingerprint)
+    return "\n".join([*lines, f"score   {plan.task.name}; {_took(scoring, 'run of this task on these data')}"])
 
 
-def _speed_before(store: Store, size: str) -> float | None:
-    """Films a second of the latest training of this size on record."""
-    found = [
-        r.result for r in store.records(Reporter(quiet=True)) if r.result["model"]["recipe"]["size"]["name"] == size
-    ]
-    speeds = [r["training"]["films_per_second"] for r in found if r["training"].get("films_per_second")]
-    return float(speeds[-1]) if speeds else None
+def _took(seconds: float | None, what: str) -> str:
+    return f"time: no {what} here yet" if seconds is None else f"about {seconds:.0f} s, as here before"

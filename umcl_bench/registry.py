@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from umcl_bench.errors import BenchError, unknown_name
-from umcl_bench.spec import Baseline, Task
+from umcl_bench.spec import SUITES, Baseline, Task
 from umcl_bench.variants import with_changes
 
 _V = TypeVar("_V", Baseline, Task)
@@ -67,6 +67,13 @@ def get_task(name: str) -> Task:
     """The task called `name`, or a variant of it ('zeroshot+views=all'). Raises UsageError, with suggestions."""
     plain, *changes = name.split("+")
     return with_changes(_get("task", "tasks", plain, Task), changes)
+
+
+def tasks_of_suite(name: str) -> tuple[str, ...]:
+    """The names of a suite's tasks, in their order. Raises UsageError, with suggestions, where there is none."""
+    if name not in SUITES:
+        raise unknown_name("suite", name, SUITES)
+    return (*(SUITES[name].tasks or list_tasks()), *SUITES[name].more)
 
 
 def file_of(kind: str, name: str) -> Path:

@@ -18,7 +18,8 @@ class Request:
     """What the user asked for. `workers`, `eval_batch` and `runtime` change no figure beyond rounding.
 
     `batch` 0 is the size's own; a `micro_batch` 'auto' is the largest that fits this machine's memory. An empty task
-    is for training alone, an empty `image_tower` and `init` are the size's own.
+    is for training alone, an empty `image_tower` and `init` are the size's own. `limit` is how many films of each
+    split of the task's corpus are kept (0: all); training has all of its own.
 
     `device` does: 'auto' takes what the machine has, and the record says what that was and in which precision; a device
     that is asked for by name is part of the record's id.
@@ -36,6 +37,7 @@ class Request:
     options: ReadOptions = DEFAULTS
     train_on: tuple[str, ...] = ()
     split: str = ""
+    limit: int = 0
     skip_unreadable: bool = False
     sampling: Sampling | None = None
     again: bool = False
@@ -63,6 +65,7 @@ def command(request: Request) -> str:
     words += [w for name, value in request.dials.items() for w in ("--dial", f"{name}={value!r}")]
     words += [w for name, value in chosen_options(request.options).items() for w in (f"--{name}", value)]
     words += ["--split", request.split] if request.split else []
+    words += ["--limit", str(request.limit)] if request.limit else []
     words += ["--skip-unreadable"] if request.skip_unreadable else []
     words += sampling_words(request.sampling)
     words += ["--train-on", ",".join(request.train_on)] if request.train_on else []

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from umcl_bench.data.sources import Source
 from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.launch.jobs import Outcome, name_of
-from umcl_bench.plan import Plan, make_plan
-from umcl_bench.progress import Reporter
+from umcl_bench.plan import make_plan
+from umcl_bench.records.past import Past
 from umcl_bench.records.store import Record, Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request
@@ -60,7 +60,8 @@ def combine(request: Request, models: Iterable[str], tasks: Iterable[str], seeds
 class Ahead:
     """A run before it starts: its id, and its record where there is one; or why it can't be run.
 
-    `checkpoint` is what it trains or loads, '' for neither; `seconds` is what that took here before, None if never.
+    `trains` says whether it trains a model that no earlier run of the sweep trains; `seconds` is what all of it took
+    here before, None if never.
     """
 
     request: Request
@@ -69,6 +70,7 @@ class Ahead:
     record: Record | None = None
     why: str = ""
     seconds: float | None = None
+    trains: bool = False
 
 
 def look_ahead(requests: Sequence[Request], store: Store, source: Source, *, elsewhere: bool) -> list[Ahead]:
@@ -76,15 +78,16 @@ def look_ahead(requests: Sequence[Request], store: Store, source: Source, *, els
 
     Raises BenchError where all fail for one reason.
     """
-    past = _Past(store)
-    found = [_look(request, store, source, past, elsewhere=elsewhere) for request in requests]
+    past, trained = Past(store), set[str]()
+    found = [_look(request, store, source, past, trained, elsewhere=elsewhere) for request in requests]
     reasons = {ahead.why for ahead in found}
     if len(reasons) == 1 and all(reasons):
         raise UsageError(reasons.pop())
     return found
 
 
-def _look(request: Request, store: Store, source: Source, past: _Past, *, elsewhere: bool) -> Ahead:
+def _look(request: Request, store: Store, source: Source, past: Past, trained: set[str], *, elsewhere: bool) -> Ahead:
+    """`trained` are the checkpoints that earlier runs of the sweep make; this run's is added."""
     try:
         plan = make_plan(request, store, source)
         record = store.find(plan.id)
@@ -94,41 +97,14 @@ def _look(request: Request, store: Store, source: Source, past: _Past, *, elsewh
     except BenchError as error:
         return Ahead(request, "can't be run", why=str(error))
     checkpoint = plan.checkpoint(plan.training.fingerprint)
-    trained = bool(checkpoint) and (store.root / "checkpoints" / checkpoint).is_dir()
-    seconds = past.seconds(plan, "" if trained else checkpoint)
-    return Ahead(request, "trained before" if trained else "to do", plan.id, seconds=seconds)
-
-
-class _Past:
-    """What runs on record took, to say what the next ones will."""
-
-    def __init__(self, store: Store) -> None:
-        found = (record.result for record in store.records(Reporter(quiet=True)))
-        self.results = sorted(found, key=lambda r: str(r.get("created")), reverse=True)
-        self.counted: set[str] = set()
-
-    def seconds(self, plan: Plan, checkpoint: str) -> float | None:
-        """Training `checkpoint` ('' if there is nothing to train) and scoring, as before; None if it never ran here.
-
-        A checkpoint that an earlier run of the sweep trains costs nothing more.
-        """
-        baseline, size = plan.recipe.baseline, plan.recipe.size
-        recipes = [(r, r["model"]["recipe"]) for r in self.results]
-        wanted = (size.name, baseline.weights)
-        alike = [r for r, recipe in recipes if (recipe["size"]["name"], recipe["baseline"]["weights"]) == wanted]
-        scored = [r for r in alike if r["task"]["name"] == plan.task.name] or alike
-        if not scored:
-            return None
-        timings = scored[0].get("timings_s", {})
-        total = sum(float(value) for key, value in timings.items() if key not in ("films", "model"))
-        if checkpoint in self.counted or baseline.weights != "trained" or not checkpoint:
-            return total
-        trained = [r for r in alike if r["training"].get("films_per_second")]
-        trained = [r for r in trained if r["model"]["name"] == baseline.name] or trained
-        if not trained:
-            return None
-        self.counted.add(checkpoint)
-        return total + size.optim.films_seen / float(trained[0]["training"]["films_per_second"])
+    there = bool(checkpoint) and (store.root / "checkpoints" / checkpoint).is_dir()
+    seconds = past.scoring(plan.recipe, plan.task, plan.corpus.fingerprint)
+    trains = plan.recipe.baseline.weights == "trained" and not there and checkpoint not in trained
+    if trains:
+        training = past.training(plan.recipe)
+        seconds = None if seconds is None or training is None else seconds + training
+        trained.add(checkpoint)
+    return Ahead(request, "trained before" if there else "to do", plan.id, seconds=seconds, trains=trains)
 
 
 def describe(ahead: Sequence[Ahead]) -> str:
@@ -139,8 +115,10 @@ def describe(ahead: Sequence[Ahead]) -> str:
     left = [a for a in ahead if a.state in ("trained before", "to do")]
     known = [a.seconds for a in left if a.seconds is not None]
     time = f"about {_duration(sum(known))} one after another, as runs took here before" if known else ""
+    to_train = sum(a.trains for a in ahead)
+    training = f"{to_train} model{'s' if to_train > 1 else ''} to train" if to_train else ""
     unknown = f"{len(left) - len(known)} of unknown time" if len(known) < len(left) else ""
-    return "\n".join([*lines, "; ".join(filter(None, (f"{_runs(ahead)}: {counts}", time, unknown)))])
+    return "\n".join([*lines, "; ".join(filter(None, (f"{_runs(ahead)}: {counts}", training, time, unknown)))])
 
 
 def _runs(ahead: Sequence[Ahead]) -> str:
@@ -159,8 +137,11 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def summary(ahead: Sequence[Ahead], outcomes: Sequence[Outcome]) -> str:
-    """How many runs were done, were on record, and failed."""
+def summary(ahead: Sequence[Ahead], outcomes: Sequence[Outcome], *, leave_out: bool = False) -> str:
+    """How many runs were done, were on record, and failed; with `leave_out`, how many can't be run."""
     done = sum(outcome.record is not None for outcome in outcomes)
     recorded = sum(a.record is not None for a in ahead)
-    return f"{_runs(ahead)}: {done} done, {recorded} on record before, {len(ahead) - done - recorded} failed"
+    left = sum(bool(a.why) for a in ahead) + sum(outcome.unfit for outcome in outcomes) if leave_out else 0
+    failed = len(ahead) - done - recorded - left
+    said = f"{_runs(ahead)}: {done} done, {recorded} on record before, {failed} failed"
+    return f"{said}, {left} left out" if left else said

@@ -1,22 +1,28 @@
 """Sweeps in one process: what is combined, what is said before and after, and what a failure does to the others."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import Quick, read_table, write_folder, write_table
-from umcl_bench import bench, cli_sweep
+from umcl_bench import bench, cli_sweep, registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.sources import Source
 from umcl_bench.errors import UsageError
 from umcl_bench.launch import local
+from umcl_bench.metrics.scores import Scores
+from umcl_bench.plan import make_recipe
 from umcl_bench.progress import Reporter
+from umcl_bench.records.past import Past
 from umcl_bench.records.store import Record, Store
 from umcl_bench.request import Request
+from umcl_bench.spec import digest, to_dict
 from umcl_bench.sweep import combine, parse_seeds
 
 TWO = ["run", "--model", "random", "--task", "zeroshot,zeroshot-chexpert"]
@@ -79,11 +85,61 @@ def test_a_plan_says_what_is_there_and_how_long_the_rest_takes(quick: Quick, tmp
     on_record, to_do, before, another, total = out.splitlines()
     assert on_record.split("seed 0")[1].split()[:2] == ["on", "record"]
     assert to_do.split("seed 0")[1].split() == ["to", "do", "no", "such", "run", "here", "yet"]
-    assert before.split("seed 0")[1].split()[:3] == ["trained", "before", "about"]
+    assert before.split("seed 0")[1].split() == ["trained", "before", "no", "such", "run", "here", "yet"]
     assert another.startswith("random on zeroshot-chexpert")
-    assert total.startswith("4 runs: 1 on record, 2 to do, 1 trained before; about ")
-    assert total.endswith("2 of unknown time")
+    assert total == "4 runs: 1 on record, 2 to do, 1 trained before; 3 of unknown time"
     assert len(list((tmp_path / "runs/records").iterdir())) == 1
+
+
+def test_a_plan_counts_the_time_of_the_task_and_of_each_training_once(quick: Quick) -> None:
+    assert quick("run", "--model", "clip", "--task", "zeroshot,zeroshot-chexpert")[0] == 0
+    sweep = ["run", "--model", "clip,siglip", "--task", "zeroshot,zeroshot-chexpert", "--plan"]
+    code, out, err = quick(*sweep, "--seeds", "2")
+    assert code == 0, err
+    lines = [line.split("seed ")[1].split() for line in out.splitlines()[:-1]]
+    assert [words[1:3] for words in lines] == [["on", "record"], *[["to", "do"]] * 3] * 2
+    assert all(words[3] == "about" for words in lines if words[1] == "to")
+    assert "8 runs: 2 on record, 6 to do; 3 models to train; about " in out
+    assert "unknown" not in out
+    code, out, _ = quick(*sweep, "--batch", "16")  # another size
+    assert "4 runs: 4 to do; 2 models to train; 4 of unknown time" in out
+
+
+def test_a_plan_of_one_run_knows_the_task_and_the_size_and_not_its_name(quick: Quick) -> None:
+    one = ["run", "--model", "siglip", "--task", "zeroshot", "--plan"]
+    assert "train   6 steps of 32 rows; time: no run of this size here yet" in quick(*one)[1]
+    assert quick("run", "--model", "clip", "--task", "zeroshot")[0] == 0
+    out = quick(*one)[1]
+    assert re.search(r"train   6 steps of 32 rows; about \d+ s, as here before", out)
+    assert re.search(r"score   zeroshot; about \d+ s, as here before", out)
+    assert "score   zeroshot-chexpert; time: no run" in quick(*one[:4], "zeroshot-chexpert", "--plan")[1]
+    assert "steps of 16 rows; time: no run of this size here yet" in quick(*one, "--batch", "16")[1]
+
+
+@pytest.mark.parametrize("model", ["clip", "gloria"])
+def test_sizes_that_are_only_called_the_same_are_not(tmp_path: Path, model: str) -> None:
+    """All papers' own sizes are called 'paper'."""
+    store, none = Store(tmp_path), np.empty(0, dtype=object)
+    nothing = Scores({}, none, none, ())
+    recipes = {name: make_recipe(Request(name, "", setting="paper", init="scratch")) for name in ("clip", "gloria")}
+    task = registry.get_task("zeroshot")
+    for name, recipe in recipes.items():
+        result = {
+            **{key: {} for key in ("metrics", "intervals", "leaks", "protocol")},
+            **{"command": "", "seed": 0, "headline": "auroc", "warnings": [], "created": name},
+            "model": {"name": name, "recipe": to_dict(recipe)},
+            "task": {"digest": digest(task)},
+            "data": {"fingerprint": "f"},
+            "training": {"films_per_second": {"clip": 10.0, "gloria": 20.0}[name]},
+            "timings_s": {"films": 5.0, "model": 99.0, "scoring": 1.0, "intervals": {"clip": 1.0, "gloria": 2.0}[name]},
+        }
+        store.add(name, result, {"": nothing})
+    recipe, past = recipes[model], Past(store)
+    assert recipes["clip"].size.name == recipes["gloria"].size.name == "paper"
+    assert past.training(recipe) == recipe.size.optim.films_seen / {"clip": 10, "gloria": 20}[model]
+    assert past.scoring(recipe, task, "f") == {"clip": 2, "gloria": 3}[model]
+    assert past.scoring(recipe, task, "g") is None
+    assert past.scoring(recipe, registry.get_task("zeroshot-chexpert"), "f") is None
 
 
 def test_a_run_that_fails_does_not_stop_the_others(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:

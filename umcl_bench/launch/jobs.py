@@ -20,11 +20,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The record of a run, or why there is none."""
+    """The record of a run, or why there is none; `unfit` where model, task and data turned out not to fit together."""
 
     request: Request
     record: Record | None
     why: str = ""
+    unfit: bool = False
 
 
 def name_of(request: Request) -> str:

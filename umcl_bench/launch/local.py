@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from umcl_bench.bench import run
 from umcl_bench.data.sources import Source
-from umcl_bench.errors import Stopped, reason
+from umcl_bench.errors import Stopped, UsageError, reason
 from umcl_bench.launch.jobs import Job, Outcome, name_of
 from umcl_bench.progress import Reporter
 from umcl_bench.records.store import Store
@@ -24,4 +24,4 @@ def outcomes(jobs: Sequence[Job], store: Store, source: Source, reporter: Report
         except Exception as error:  # whatever it is, it is the end of this run alone
             if world().size > 1:  # but of all, where one of several processes may have failed, and the others wait
                 raise
-            yield Outcome(job.request, None, reason(error))
+            yield Outcome(job.request, None, reason(error), unfit=isinstance(error, UsageError))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from umcl_bench.errors import BenchError
+from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.launch.attempt import PROGRAM, Ended, attempt
 from umcl_bench.launch.jobs import Job, Outcome, environment, name_of
 from umcl_bench.progress import Reporter
@@ -47,7 +47,8 @@ def outcomes(jobs: Sequence[Job], cluster: Cluster, store: Store, reporter: Repo
             why = (
                 f"it ended well, but {job.id} is not in {store.root}: do all machines share this folder and this code?"
             )
-        yield Outcome(job.request, record, "" if record else why)
+        unfit = ended.code == UsageError.exit_code
+        yield Outcome(job.request, record, "" if record else why, unfit=unfit)
 
 
 def _ends(jobs: Sequence[Job], cluster: Cluster, reporter: Reporter) -> Iterator[tuple[Job, Ended]]:

@@ -163,6 +163,8 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     ]
     if "dials" in data["facts"]:
         parts += [f"{name} {value!r}" for name, value in data["facts"]["dials"].items() if value]
+    if "limit" in data["facts"]:
+        parts.append(f"LIMITED to {data['facts']['limit']:,} films of each split")
     if "label_policy" in data["facts"]:
         parts.append(data["facts"]["label_policy"])
     return "; ".join(parts)

@@ -24,8 +24,13 @@ from umcl_bench.spec.models import Similarity as Similarity
 from umcl_bench.spec.models import Term as Term
 from umcl_bench.spec.models import TermKind as TermKind
 from umcl_bench.spec.protocols import COMPETITION as COMPETITION
+from umcl_bench.spec.protocols import CONVIRT_SENTENCES as CONVIRT_SENTENCES
+from umcl_bench.spec.protocols import EIGHT as EIGHT
+from umcl_bench.spec.protocols import GLORIA_FITTING as GLORIA_FITTING
+from umcl_bench.spec.protocols import MGCA_FITTING as MGCA_FITTING
 from umcl_bench.spec.protocols import ClassPrompts as ClassPrompts
 from umcl_bench.spec.protocols import FineTune as FineTune
+from umcl_bench.spec.protocols import Fitting as Fitting
 from umcl_bench.spec.protocols import Grounding as Grounding
 from umcl_bench.spec.protocols import Probe as Probe
 from umcl_bench.spec.protocols import PromptSensitivity as PromptSensitivity
@@ -51,6 +56,8 @@ from umcl_bench.spec.sizes import Size as Size
 from umcl_bench.spec.sizes import TextTower as TextTower
 from umcl_bench.spec.sizes import clinical_bert as clinical_bert
 from umcl_bench.spec.sizes import with_image_tower as with_image_tower
+from umcl_bench.spec.suites import SUITES as SUITES
+from umcl_bench.spec.suites import Suite as Suite
 from umcl_bench.spec.tasks import Intervals as Intervals
 from umcl_bench.spec.tasks import Task as Task
 from umcl_bench.values import digest as digest
