@@ -22,6 +22,13 @@ class PromptPair(NamedTuple):
     how: str
 
 
+class PromptSets(NamedTuple):
+    """Text embeddings (p, d) of each class's prompts, and how they were made."""
+
+    each: tuple[Matrix, ...]
+    how: str
+
+
 class Model(Protocol):
     """What a protocol may ask of a model. All embeddings are rows of length one.
 
@@ -41,8 +48,22 @@ class Model(Protocol):
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         """Texts -> (n, d)."""
 
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
-        """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name."""
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
+        """Findings as prompts. A model with learned prompts uses these; else the templates, '{}' being the name.
+
+        `names`, where given, are how a text writes each of the findings.
+        """
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        """The prompts of each finding. A model with learned prompts has one of each, its own of the finding present."""
 
     def image_tower(self) -> ImageTrunk:
         """A copy of the image tower without its projection, to be trained further: the model itself stays as it is."""
+
+
+def embed_each(model: Model, prompts: Sequence[Sequence[str]]) -> PromptSets:
+    """The prompts of each class as a model embeds texts."""
+    counts = ", ".join(str(len(texts)) for texts in prompts)
+    return PromptSets(tuple(model.embed_texts(texts) for texts in prompts), f"hand-written: {counts} of the classes")

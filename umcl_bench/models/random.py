@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umcl_bench.errors import UsageError
-from umcl_bench.models.base import Matrix, PromptPair
+from umcl_bench.models.base import Matrix, PromptPair, PromptSets, embed_each
 
 
 class RandomEmbeddings:
@@ -42,12 +42,18 @@ class RandomEmbeddings:
         """Texts -> (n, d)."""
         return self._draw([text.encode() for text in texts])
 
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
         """One vector a prompt; the first template of each kind."""
         one, other = (
-            self.embed_texts([template.format(f) for f in findings]) for template in (positive[0], negative[0])
+            self.embed_texts([template.format(f) for f in names or findings]) for template in (positive[0], negative[0])
         )
         return PromptPair(one, other, how="random vectors")
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        """A vector of each prompt."""
+        return PromptSets(embed_each(self, prompts).each, "random vectors")
 
     def image_tower(self) -> NoReturn:
         """Raises UsageError: there is none."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from umcl_bench.errors import UsageError
-from umcl_bench.models.base import Matrix, PromptPair
+from umcl_bench.models.base import Matrix, PromptPair, PromptSets, embed_each
 from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.prompts import tokenise_names
@@ -83,10 +83,13 @@ class TrainedModel:
         return np.concatenate(parts) if parts else np.zeros((0, self.recipe.size.dim), np.float32)
 
     @torch.inference_mode()
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
         """The model's own continuous prompts or vectors of findings, or the mean embedding over the templates.
 
-        Raises UsageError for a finding that such a model has nothing for.
+        Names stand in continuous prompts as `names` writes them; vectors of findings have none. Raises UsageError for a
+        finding that such a model has nothing for.
         """
         prompt = self.recipe.baseline.prompt
         if not self.recipe.baseline.has_text_tower:
@@ -96,9 +99,21 @@ class TrainedModel:
             how = f"the model's own: continuous, {prompt.length} vectors" + (
                 " of each finding" if prompt.context == "class-specific" else ""
             )
-            return PromptPair(self._names(findings, absent=False), self._names(findings, absent=True), how)
+            present, absent = (self._names(findings, names, absent=absent) for absent in (False, True))
+            return PromptPair(present, absent, how)
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
-        return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+        names = names or findings
+        return PromptPair(self._ensemble(names, positive), self._ensemble(names, negative), how)
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        """The model's own prompt or vector of each finding as present, or the texts.
+
+        Raises UsageError for a finding that such a model has nothing for.
+        """
+        if self.recipe.baseline.has_text_tower and self.recipe.baseline.prompt.kind == "hand":
+            return embed_each(self, prompts)
+        own = self.embed_findings(findings, (), ())
+        return PromptSets(tuple(row[None] for row in own.positive), own.how)
 
     def image_tower(self) -> ImageTrunk:
         """A copy of the image tower without its projection."""
@@ -129,10 +144,10 @@ class TrainedModel:
     def _tokens(self, texts: list[str], room: int = 0) -> tuple[Tensor, Tensor]:
         return tokenise_names(self.tokenizer, texts, self.recipe.size.text.max_tokens - room, self.device)
 
-    def _names(self, findings: Sequence[str], *, absent: bool) -> Matrix:
+    def _names(self, findings: Sequence[str], names: Sequence[str], *, absent: bool) -> Matrix:
         prompt, count = self.recipe.baseline.prompt, len(self.classes)
         places = self._places(findings) if prompt.context == "class-specific" else [0] * len(findings)
-        texts = [f"no {name}" if absent else name for name in findings]
+        texts = [f"no {name}" if absent else name for name in names or findings]
         ids, lengths = self._tokens(texts, prompt.length)
         states = torch.tensor(places, device=self.device) + (count if absent else 0)
         return self.encoder.encode_names(ids, lengths, states).cpu().numpy()

@@ -18,7 +18,7 @@ from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate, macro
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.metrics.scores import Scores
-from umcl_bench.models.base import Matrix, Model, PromptPair
+from umcl_bench.models.base import Matrix, Model, PromptPair, PromptSets
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.protocols import zero_shot
 from umcl_bench.protocols.base import Evaluation
@@ -91,11 +91,17 @@ class Told:
         """Texts say nothing to it: all have one embedding."""
         return np.eye(1, len(self.names) + 1, len(self.names), dtype=np.float32).repeat(len(texts), axis=0)
 
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
         """An axis for each finding, and its opposite."""
         axes = np.eye(len(self.names) + 1, dtype=np.float32)
         rows = axes[[self.names.index(name.casefold()) for name in findings]]
         return PromptPair(rows, -rows, "told")
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        """The axis of each finding."""
+        return PromptSets(tuple(row[None] for row in self.embed_findings(findings, (), ()).positive), "told")
 
 
 def numbered_films(rows: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from umcl_bench.data.preprocess import Preprocess
 from umcl_bench.errors import UsageError
-from umcl_bench.models.base import Matrix, Model, PromptPair
+from umcl_bench.models.base import Matrix, Model, PromptPair, PromptSets, embed_each
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.released.found import no_text_error
 from umcl_bench.models.released.weights import Fit
@@ -118,10 +118,17 @@ class ReleasedModel:
             parts.append(self._unit(self.towers.texts(list(texts[at : at + self.batch]))))
         return np.concatenate(parts)
 
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
         """The mean embedding over the templates. Raises UsageError for a model without a text tower."""
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"
-        return PromptPair(self._ensemble(findings, positive), self._ensemble(findings, negative), how)
+        names = names or findings
+        return PromptPair(self._ensemble(names, positive), self._ensemble(names, negative), how)
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        """The texts of each class. Raises UsageError for a model without a text tower."""
+        return embed_each(self, prompts)
 
     def _ensemble(self, findings: Sequence[str], templates: Sequence[str]) -> Matrix:
         each = [self.embed_texts([template.format(name) for name in findings]) for template in templates]

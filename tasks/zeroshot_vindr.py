@@ -1,0 +1,57 @@
+"""Zero-shot VinDr-CXR by CXR-CLIP's pair (You et al. 2023)."""
+
+from umcl_bench.spec import Evidence, Task, ZeroShot
+
+TASK = Task(
+    name="zeroshot-vindr",
+    title="Zero-shot VinDr-CXR, the name against 'No' and the name; those of 18 findings that the source labels",
+    paper="You et al., MICCAI 2023 (CXR-CLIP)",
+    dataset="vindr",
+    protocol=ZeroShot(
+        findings=(
+            "Aortic Enlargement",
+            "Atelectasis",
+            "Calcification",
+            "Cardiomegaly",
+            "Consolidation",
+            "Interstitial Lung Disease",
+            "Infiltration",
+            "Lung Opacity",
+            "Mediastinal Shift",
+            "Nodule/Mass",
+            "Pleural Effusion",
+            "Pleural Thickening",
+            "Pneumothorax",
+            "Fibrosis",
+            "Rib Fracture",
+            "Lung Tumor",
+            "Pneumonia",
+            "Tuberculosis",
+        ),
+        take="labelled",
+        names=(
+            ("Aortic Enlargement", "Aortic enlargement"),
+            ("Interstitial Lung Disease", "ILD"),
+            ("Mediastinal Shift", "Mediastinal shift"),
+            ("Pleural Effusion", "Pleural effusion"),
+            ("Pleural Thickening", "Pleural thickening"),
+            ("Fibrosis", "Pulmonary fibrosis"),
+            ("Rib Fracture", "Rib fracture"),
+            ("Lung Tumor", "Lung tumor"),
+        ),
+        case="as-named",
+        negative=("No {}",),
+        threshold="pair",
+    ),
+    metrics=("auroc", "auprc", "accuracy", "f1", "mcc", "ece"),
+    shown=("auprc", "accuracy", "f1", "mcc"),
+    evidence=(
+        Evidence("protocol.findings", "code", "cxrclip/prompt/constants.py: 18 with more than 10 test films"),
+        Evidence("protocol.take", "ours", "so that a source with some of them can be scored; a record says which"),
+        Evidence("protocol.names", "code", "VinDr's own names"),
+        Evidence("protocol.negative", "code", "evaluator.py zeroshot_binary: 'No ' and the class's name"),
+        Evidence("protocol.temperature", "code", "softmax of raw cosines"),
+        Evidence("protocol.threshold", "code", "the nearer prompt"),
+        Evidence("metrics", "code", "AUROC, accuracy and F1; the others are ours"),
+    ),
+)

@@ -1,0 +1,115 @@
+"""One class a film, by the class whose prompts are the most similar (5x200: Huang et al. 2021, GLoRIA)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from umcl_bench.data.corpus import Corpus, Rows
+from umcl_bench.data.prompts.grids import class_prompts, drawn
+from umcl_bench.errors import UsageError
+from umcl_bench.metrics.decisions import argmax_shares
+from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
+from umcl_bench.models.base import Matrix
+from umcl_bench.protocols.base import Evaluation, Outcome, labelled_findings, labelled_rows, scores_of
+from umcl_bench.spec import Baseline, ClassPrompts, Task
+
+SPREAD = "sd over runs"
+_DECIMALS = 9
+"""Scores that are equal to so many decimals are tied: what is beyond is rounding."""
+
+
+def _protocol(task: Task) -> ClassPrompts:
+    assert isinstance(task.protocol, ClassPrompts)
+    return task.protocol
+
+
+def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
+    """The classes. Raises UsageError where the corpus does not label one."""
+    return labelled_findings(task, _protocol(task).findings, corpus)
+
+
+def check(task: Task, corpus: Corpus) -> Rows:
+    """The split's films, each with one class. Raises UsageError for films with none or several."""
+    protocol, findings = _protocol(task), findings_of(task, corpus)
+    lacking = [name for name in findings if name not in class_prompts(protocol.prompts)]
+    if lacking:
+        raise UsageError(f"task {task.name}: the prompts '{protocol.prompts}' have none of {', '.join(lacking)}")
+    rows = labelled_rows(task, findings, corpus)
+    several = _one_hot(corpus, rows, findings).sum(axis=1) != 1
+    if several.any():
+        raise UsageError(
+            f"task {task.name} needs films with exactly one of {', '.join(findings)}; {several.sum():,} of the "
+            f"{len(rows):,} {task.split} films of {corpus.source} have none or several. "
+            "Take a task of findings that films may share: `--task zeroshot`"
+        )
+    return rows
+
+
+def check_model(task: Task, baseline: Baseline) -> None:
+    """Every model has prompts or vectors of findings; one that was not taught a class says so when it is asked."""
+
+
+def run(task: Task, at: Evaluation) -> Outcome:
+    """Each film's class by each draw of prompts."""
+    rows, findings, protocol = check(task, at.corpus), findings_of(task, at.corpus), _protocol(task)
+    target, films = _one_hot(at.corpus, rows, findings), at.embed(rows).astype(np.float64)
+    published = class_prompts(protocol.prompts, protocol.spelling, stripped=protocol.empty_slots == "stripped")
+    stream = random.Random(protocol.seed)
+    parts: dict[str, Scores] = {}
+    names = tuple(f"run {i + 1}" for i in range(protocol.runs)) if protocol.runs > 1 else ("",)
+    how = ""
+    for part in names:
+        texts = drawn(published, protocol.count, stream)
+        sets = at.model.embed_classes([name.lower() for name in findings], [texts[name] for name in findings])
+        scores, how = class_scores(films, sets.each, protocol), sets.how
+        value = softmax(scores / protocol.temperature, axis=1)
+        decision = argmax_shares(np.round(scores, _DECIMALS))
+        parts[part] = scores_of(at.corpus, rows, findings, value=value, decision=decision, target=target)
+    figures = PLAIN if protocol.runs == 1 else (Figure("", names), Figure(SPREAD, names, "sd"))
+    return Outcome(parts, {"prompts": how, **_facts(protocol)}, figures)
+
+
+def class_scores(films: Floats, prompts: Sequence[Matrix], protocol: ClassPrompts) -> Floats:
+    """The score of each class (n, c), from unit rows of films (n, d) and of each class's prompts (p, d)."""
+    scores = np.stack([_pooled(films, texts.astype(np.float64), protocol.pooling) for texts in prompts], axis=1)
+    return standardised(scores) if protocol.z_score else scores
+
+
+def standardised(scores: Floats) -> Floats:
+    """Scores (n, c) minus their column's mean over its standard deviation (of the population, as GLoRIA's).
+
+    A column whose scores are all equal says nothing, and is 0.
+    """
+    constant = np.ptp(np.round(scores, _DECIMALS), axis=0) == 0
+    spread = np.where(constant, 1.0, scores.std(axis=0))
+    out: Floats = np.where(constant, 0.0, (scores - scores.mean(axis=0)) / spread)
+    return out
+
+
+def _pooled(films: Floats, texts: Floats, pooling: str) -> Floats:
+    if pooling == "mean-embedding":
+        mean = texts.mean(axis=0)
+        return np.asarray(films @ (mean / np.linalg.norm(mean)))
+    cosines = films @ texts.T
+    return np.asarray(cosines.max(axis=1) if pooling == "max" else cosines.mean(axis=1))
+
+
+def _one_hot(corpus: Corpus, rows: Rows, findings: Sequence[str]) -> Floats:
+    """1 where the source states a finding as present, else 0: an uncertain one is not, by any published 5x200."""
+    stated = corpus.stated[rows][:, [corpus.classes.index(name) for name in findings]]
+    return np.asarray(stated == 1, dtype=np.float64)
+
+
+def _facts(protocol: ClassPrompts) -> dict[str, Any]:
+    one_class = "exactly one of the classes is stated as present; an uncertain one is not"
+    facts: dict[str, Any] = {"classes": one_class, "similarity": "global: of the whole film with the whole text"}
+    if protocol.count:
+        facts["draw"] = f"Python's random.Random({protocol.seed}).sample, class after class, run after run"
+    if protocol.z_score:
+        facts["transductive"] = "a class's scores are standardised over all scored films: each depends on the others"
+    return facts
