@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import Quick
 from umcl_bench import registry
 from umcl_bench.errors import UsageError
-from umcl_bench.spec import Prompt, ZeroShot, digest
+from umcl_bench.spec import FineTune, Probe, Prompt, ZeroShot, digest
 
 
 def test_a_variant_is_the_model_with_another_field() -> None:
@@ -125,6 +125,8 @@ def test_a_task_varies_in_its_protocol_and_its_rows() -> None:
         ("zeroshot+dataset=nih", "no field is named 'dataset'"),
         ("zeroshot+positive=name", "zeroshot.positive=name: prompt template 'name' must hold '{}' once"),
         ("zeroshot+views=all+views=all", "zeroshot: views is changed twice"),
+        ("zeroshot+names=Edema", "names=Edema: this field takes no words"),
+        ("probe+shots=2/x", "write a number"),
         ("zeroshot+views", r"write \+field=value, as in \+views=all"),
         ("zershot+views=all", "Did you mean 'zeroshot'"),
     ],
@@ -132,6 +134,19 @@ def test_a_task_varies_in_its_protocol_and_its_rows() -> None:
 def test_what_can_not_be_changed_of_a_task_is_said(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         registry.get_task(name)
+
+
+def test_lists_and_parts_of_a_protocol() -> None:
+    probe = registry.get_task("probe-nih+features=projected+strengths=0.1/1")
+    assert isinstance(probe.protocol, Probe)
+    assert (probe.protocol.features, probe.protocol.strengths) == ("projected", (0.1, 1.0))
+    shots = registry.get_task("fewshot+shots=2/3")
+    assert isinstance(shots.protocol, Probe)
+    assert shots.protocol.shots == (2, 3)
+    tuned = registry.get_task("finetune+steps=20+fractions=0.5")
+    assert tuned.name == "finetune+steps=20+fractions=0.5"
+    assert isinstance(tuned.protocol, FineTune)
+    assert (tuned.protocol.fitting.steps, tuned.protocol.fractions) == (20, (0.5,))
 
 
 def test_show_says_what_a_tasks_variant_is(quick: Quick) -> None:

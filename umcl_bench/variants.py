@@ -28,7 +28,7 @@ _MODELS = _Rules(
     "+loss=umcl",
 )
 _TASKS = _Rules(
-    ("protocol", "protocol.of"),
+    ("protocol", "protocol.fitting", "protocol.of", "protocol.of.fitting"),
     {},
     frozenset({"name", "dataset", "metrics", "headline", "protocol.kind", "protocol.of.kind"}),
     "+views=all",
@@ -147,14 +147,18 @@ def _parse(path: str, text: str, before: Any, hint: Any) -> Any:
     except (KeyError, ValueError):
         kind = "true or false" if isinstance(before, bool) else "a number"
         raise UsageError(f"+{path}={text}: write {kind}; it is {before!r} now") from None
-    raise UsageError(f"+{path}={text}: this field takes no single value")
+    raise UsageError(f"+{path}={text}: this field takes no words")
 
 
 def _item(path: str, text: str, before: tuple[Any, ...], hint: Any) -> Any:
     """One of a list's items; the type of an empty list's is in its declaration."""
     inside = (get_args(hint) or (str,))[0]
     kind = type(before[0]) if before else inside
-    return kind(text) if kind in (int, float) else _chosen(path, text, inside)
+    if kind in (int, float):
+        return kind(text)
+    if kind is str or get_origin(kind) is Literal:
+        return _chosen(path, text, inside)
+    raise UsageError(f"+{path}={text}: this field takes no words")
 
 
 def _chosen(path: str, text: str, hint: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -20,7 +19,7 @@ from umcl_bench.metrics.scores import PLAIN, Figure, Names, Parts, Scores
 from umcl_bench.models.base import Matrix, Model
 from umcl_bench.models.embeddings import kept
 from umcl_bench.progress import Reporter
-from umcl_bench.spec import TINY, Baseline, ImageTower, Task, digest
+from umcl_bench.spec import TINY, Baseline, ImageTower, Task
 
 
 class Outcome(NamedTuple):
@@ -82,12 +81,10 @@ class Evaluation:
         return dataclasses.replace(self, films=films, altered=f"{self.altered}/{altered}")
 
     def _kept(self, kind: str, make: Callable[[NDArray[np.uint8]], Matrix], rows: Rows) -> Matrix:
+        films = self.films[rows]
         if not (self.keep and self.model.digest):
-            return make(self.films[rows])
-        chosen = hashlib.sha256(np.asarray(rows, dtype=np.int64).tobytes()).hexdigest()
-        films = f"{self.corpus.pixels.fingerprint} {digest(self.image)} {self.altered}"
-        what = f"{kind} of {self.model.digest} in float32 on {self.device}; films {films}; rows {chosen}"
-        return kept(what, lambda: make(self.films[rows]), self.reporter)
+            return make(films)
+        return kept(f"{kind} of {self.model.digest} in float32 on {self.device}", films, make, self.reporter)
 
 
 class Runner(Protocol):
