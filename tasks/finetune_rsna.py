@@ -1,0 +1,23 @@
+"""Fine-tuning on RSNA Pneumonia: the whole image tower and a linear head (BenchX, Zhou et al. 2024)."""
+
+from umcl_bench.spec import Evidence, FineTune, Task
+
+TASK = Task(
+    name="finetune-rsna",
+    title="Fine-tuning on RSNA Pneumonia: tower and linear head",
+    paper="Zhou et al., NeurIPS 2024 (BenchX)",
+    dataset="rsna",
+    protocol=FineTune(findings=("Pneumonia",)),
+    metrics=("auroc", "auprc"),
+    headline="auroc (100%)",
+    shown=("auroc (1%)", "auroc (10%)", "auprc (100%)"),
+    evidence=(
+        Evidence("protocol.findings", "paper", "pneumonia or not, as ConVIRT fine-tunes it"),
+        Evidence("protocol.fitting.encoder_factor", "summary", "the tower at a tenth of the head's rate"),
+        Evidence(
+            "protocol.published", "summary", "Adam, batch 64, warm-up, cosine, at most 200 epochs, stop after 10"
+        ),
+        Evidence("protocol.fitting", "ours", "200 steps of 32 films for every model and share; +setting=published"),
+        Evidence("protocol.fractions", "paper", "1, 10 and 100 %; here of the patients, nested, not stratified"),
+    ),
+)
