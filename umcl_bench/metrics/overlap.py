@@ -69,7 +69,10 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 
 
 def _metric(name: str, title: str, compute: Compute) -> Metric:
-    return Metric(name, title, compute, COLUMNS)
+    def over_classes(columns: Mapping[str, Floats], weights: Floats) -> Floats:
+        return np.asarray(compute(columns, weights).mean(axis=1, keepdims=True))
+
+    return Metric(name, title, over_classes, COLUMNS, joint=True)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -79,5 +82,6 @@ METRICS: tuple[Metric, ...] = (
     _metric("lesion-iou", "lesion IoU", _lesion_iou),
     _metric("mdice", "mDice", _mdice),
 )
-"""For each class, of masks at a threshold. `dice` and `iou` are means over films, where an empty film scores 1 if
-nothing is predicted (GLoRIA); the `lesion-` ones are of films with a lesion alone, NaN where there is none."""
+"""Of masks at a threshold; of several kinds of masks the plain mean. `dice` and `iou` are means over films, where an
+empty film scores 1 if nothing is predicted (GLoRIA); the `lesion-` ones are of films with a lesion alone, NaN where
+there is none."""

@@ -19,7 +19,7 @@ def warnings_of(metrics: dict[str, Any], headline: str, training: dict[str, Any]
     few = [
         f"{k} ({e['positives']}+, {e['negatives']}-)"
         for k, e in estimates.items()
-        if k not in undefined and min(e["positives"], e["negatives"]) < 10
+        if k not in undefined and e["positives"] + e["negatives"] and min(e["positives"], e["negatives"]) < 10
     ]
     if few:
         found.append(

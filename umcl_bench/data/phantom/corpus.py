@@ -20,6 +20,9 @@ from umcl_bench.data.policies import LabelPolicy
 from umcl_bench.data.vocabulary import CHEXPERT
 from umcl_bench.spec import PAD, Geometry
 
+LUNGS = "lungs"
+"""What masks are of that show no finding."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -61,12 +64,15 @@ class PhantomPixels(Chosen):
 
     def read(self, row: int, size: int, geometry: Geometry = PAD) -> NDArray[np.uint8]:
         """Film or mask `row` as (size, size): drawn at the size that the geometry asks for, then framed by it."""
-        from umcl_bench.data.phantom.render import draw_film, draw_finding_mask, draw_mask
+        from umcl_bench.data.phantom.render import draw_film, draw_finding_mask, draw_lung_mask, draw_mask
 
         study, finding, side = self.study(row), self.finding(row), geometry.resize or size
         if not self.masks:
             return frame(draw_film(study, side), size, geometry)
-        mask = draw_finding_mask(study, finding, side) if finding else draw_mask(study, side)
+        if finding == LUNGS:
+            mask = draw_lung_mask(study, side)
+        else:
+            mask = draw_finding_mask(study, finding, side) if finding else draw_mask(study, side)
         return frame(mask, size, geometry, nearest=True)
 
 

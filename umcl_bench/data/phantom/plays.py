@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from umcl_bench.data.corpus import Corpus, Strings
-from umcl_bench.data.phantom.corpus import PhantomBoxes, PhantomPixels
+from umcl_bench.data.phantom.corpus import LUNGS, PhantomBoxes, PhantomPixels
 from umcl_bench.data.phantom.reports import entity_sentences
 from umcl_bench.data.phantom.studies import PhantomSpec, Study, all_studies
 from umcl_bench.data.vocabulary import CHEXPERT, MESH, NIH, NO_FINDING, PADCHEST, VINDR
 from umcl_bench.errors import unknown_name
 from umcl_bench.spec import COMPETITION
+from umcl_bench.spec.protocols import EIGHT
 
 Shape = Callable[[Corpus, PhantomSpec], Corpus]
 
@@ -24,8 +25,8 @@ Shape = Callable[[Corpus, PhantomSpec], Corpus]
 class Play:
     """What is kept of the phantom, and what is said of it.
 
-    `classes` are the labels that are kept; `masks` the finding whose masks are, '' for none; `boxes` whether those of
-    the classes are. `whole` keeps all there is. `shape` then changes the rows.
+    `classes` are the labels that are kept; `masks` the finding whose masks are, or LUNGS, '' for none; `boxes` whether
+    those of the classes are. `whole` keeps all there is. `shape` then changes the rows.
     """
 
     how: str
@@ -98,6 +99,25 @@ def _five_by_200(corpus: Corpus, spec: PhantomSpec) -> Corpus:
 def _only_one_of_five(corpus: Corpus, spec: PhantomSpec) -> np.ndarray[Any, np.dtype[np.bool_]]:
     own = [{lesion.finding for lesion in study.lesions} - {"Support Devices"} for _, _, study in all_studies(spec)]
     return np.array([len(names) == 1 and names <= set(COMPETITION) for names in own], dtype=bool)
+
+
+_QUERIES = 10
+"""Query films of each class of 8x200; where a class is rare, a quarter of its films."""
+
+
+def _eight_by_200(corpus: Corpus, spec: PhantomSpec) -> Corpus:
+    """Its test rows: the first films of each class that have no other of the eight; the very first are queries."""
+    columns = [corpus.classes.index(name) for name in EIGHT]
+    alone = (corpus.splits == "test") & ((corpus.stated[:, columns] == 1).sum(axis=1) == 1)
+    query, kept = np.full(len(corpus), "", dtype=object), []
+    for name in EIGHT:
+        rows = np.flatnonzero(alone & _positive(corpus, name))
+        queries = min(_QUERIES, len(rows) // 4)
+        query[rows[:queries]] = name
+        kept += rows[: queries + 200].tolist()
+    left_out = np.setdiff1d(np.flatnonzero(corpus.splits == "test"), kept)
+    played = corpus.without(left_out, "a film of 8x200 has one of its eight classes")
+    return dataclasses.replace(played, attributes={**played.attributes, "query": query})
 
 
 def _covidx(corpus: Corpus, spec: PhantomSpec) -> Corpus:
@@ -178,6 +198,12 @@ PLAYED: Mapping[str, Play] = {
         whole=True,
         shape=_five_by_200,
     ),
+    "chexpert-8x200": Play(
+        "its test films with one of eight classes, up to 200 a class, and up to 10 more as queries; ConVIRT's have "
+        "nothing else at all, and experts chose its queries",
+        whole=True,
+        shape=_eight_by_200,
+    ),
     "mimic-cxr": Play("14 labels and reports", reports=True, views=True),
     "mimic-5x200": Play(
         "mimic-cxr's test films with one competition finding and no other but devices and parents, up to 200 a finding",
@@ -199,6 +225,7 @@ PLAYED: Mapping[str, Play] = {
         boxes=True,
     ),
     "siim": Play("Pneumothorax with masks", classes=("Pneumothorax",), masks="Pneumothorax"),
+    "lungs": Play("no labels, and masks of both lungs", classes=(), masks=LUNGS),
     "vindr": Play("those of its findings that the phantom has, and their boxes", classes=_of(VINDR), boxes=True),
     "covidx": Play(
         "normal films and pneumonias; the phantom has no COVID-19",

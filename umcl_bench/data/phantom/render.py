@@ -121,6 +121,11 @@ def draw_finding_mask(study: Study, finding: str, size: int) -> NDArray[np.uint8
     return _mask(study, tuple(s for s in study.lesions if s.finding == finding), size)
 
 
+def draw_lung_mask(study: Study, size: int) -> NDArray[np.uint8]:
+    """255 where a lung is beside the mediastinum and above the diaphragm, whatever covers it, else 0."""
+    return np.where(tilt(build_chest(study, size).lungs, study.tilt) > 0.5, 255, 0).astype(np.uint8)
+
+
 def _mask(study: Study, lesions: tuple[Lesion, ...], size: int) -> NDArray[np.uint8]:
     mask = np.zeros((size, size), dtype=bool)
     chest = build_chest(study, size) if lesions else None
