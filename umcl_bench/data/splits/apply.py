@@ -133,13 +133,15 @@ def _part(corpus: Corpus, name: str, rows: Rows, expected: PartFacts | None, nam
 
 def apply_named(corpus: Corpus, split: NamedSplit, folders: Iterable[Path] = ()) -> Corpus:
     """The corpus with the split's parts in `splits`; see `apply_split`."""
-    found = assign(corpus, split, folders)
+    lists = Lists(split.name, tuple(folders))
+    found = assign(corpus, split, lists.folders)
     first = np.array([value.partition("+")[0] for value in found.column], dtype=object)
     again = [(row, part) for row, value in enumerate(found.column) for part in value.split("+")[1:]]
     placed = dataclasses.replace(
         corpus,
         splits=first,
         expectations=(*corpus.expectations, *found.expectations),
+        attributes={**corpus.attributes, **{name: of(corpus, lists) for name, of in split.columns.items()}},
         facts={**corpus.facts, "split": split_facts(found)},
         notes=(*corpus.notes, *_notes(found)),
     )

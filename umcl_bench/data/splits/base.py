@@ -97,7 +97,7 @@ class NamedSplit:
     official release gives, `shared` how many images two parts share; `namings` are the ways in which a published hash
     may have spelt the ids. `needs` names the files that a user must put beside the data. `leaks` is '' for a clean
     split; `limits` is what else a reader of a figure should know. `views` 'all' overrides a task's 'frontal':
-    laterals are in the draw.
+    laterals are in the draw. `columns` are attributes that the split gives its rows, by name.
     """
 
     name: str
@@ -118,6 +118,7 @@ class NamedSplit:
     views: Literal["", "all"] = ""
     version: int = 1
     namings: Mapping[str, Naming] = field(default_factory=lambda: {"id": bare_ids})
+    columns: Mapping[str, Assign] = field(default_factory=dict)
 
 
 def parts_of(value: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from umcl_bench.data.corpus import Corpus, Rows, Strings
 from umcl_bench.data.splits.base import Lists, NamedSplit, Naming, PartFacts, bare_ids, place, rows_of
 from umcl_bench.data.splits.five import FIVE, draw_each, frontal, of_other_patients, pools
-from umcl_bench.data.tables import read_table
+from umcl_bench.data.tables import Table, read_table
 from umcl_bench.errors import DataError, UsageError
 
 LIST = "chexpert-5x200.csv"
@@ -63,6 +63,37 @@ def _five(variant: str, corpus: Corpus, lists: Lists) -> Strings:
     test = _DRAWS[variant](corpus, lists)
     train = of_other_patients(corpus, folder_rows(corpus, "train"), test)
     return place(len(corpus), train=train, val=folder_rows(corpus, "valid"), test=test)
+
+
+def _eight(corpus: Corpus, lists: Lists) -> Strings:
+    """Candidates and query films are test, train.csv without their patients is train, valid.csv is val."""
+    candidates = read_table(
+        lists.need("candidate.csv", "ConVIRT's 1,600 candidates (image-retrieval/candidate.csv)"), ["Path"]
+    )
+    test = [*_paths(corpus, candidates), *_eight_queries(corpus, lists)]
+    train = of_other_patients(corpus, folder_rows(corpus, "train"), test)
+    return place(len(corpus), train=train, val=folder_rows(corpus, "valid"), test=dict.fromkeys(test))
+
+
+def _eight_queries(corpus: Corpus, lists: Lists) -> dict[int, str]:
+    """The class of each query film, by row."""
+    path = lists.need("query.csv", "ConVIRT's 80 query films (image-retrieval/query.csv)")
+    table = read_table(path, ["Variable", "Path"])
+    return dict(zip(_paths(corpus, table), table["Variable"], strict=True))
+
+
+def _paths(corpus: Corpus, table: Table) -> list[int]:
+    """The rows of the films that a list of ConVIRT names. Raises DataError for one that is not there, or twice."""
+    table.need_ids("Path")
+    return rows_of(corpus, table, "Path", _bare)
+
+
+def _query_column(corpus: Corpus, lists: Lists) -> Strings:
+    """'query': the class of a query film, '' for a candidate."""
+    column = np.full(len(corpus), "", dtype=object)
+    for row, name in _eight_queries(corpus, lists).items():
+        column[row] = name
+    return column
 
 
 def probe_parts(n: int, left_out: Rows, split: str, size: int = _VAL) -> tuple[Rows, Rows]:
@@ -214,6 +245,23 @@ SPLITS = (
         assign=partial(_five, "mgca-seed0"),
         limits="the folder in front of the hashed paths is not recorded: three spellings are tried",
         namings=_NAMINGS,
+    ),
+    NamedSplit(
+        name="chexpert-8x200@convirt",
+        dataset="chexpert",
+        title="ConVIRT's retrieval set: 200 candidates for each of eight classes, and 10 query films",
+        unit="image",
+        draw="the authors' published lists",
+        rule="candidate.csv and query.csv are test; 'query' is the class of a query film, as query.csv has it, and "
+        "empty for a candidate." + _REST,
+        source="yuhaozhang/convirt image-retrieval/candidate.csv and query.csv",
+        used_by=("ConVIRT", "EGMA"),
+        evidence="published",
+        expected={"val": PartFacts(234, 200)},
+        assign=_eight,
+        needs="candidate.csv and query.csv, from image-retrieval/",
+        limits="the candidates' labels are those of train.csv, by machine",
+        columns={"query": _query_column},
     ),
     NamedSplit(
         name="chexpert-5x200@medclip",

@@ -1,0 +1,26 @@
+"""Retrieval of films by films on CheXpert 8x200 (ConVIRT: Zhang et al. 2022)."""
+
+from umcl_bench.spec import EIGHT, Evidence, Retrieval, Task
+
+TASK = Task(
+    name="retrieval-chexpert-8x200-images",
+    title="Retrieval of films by films of the same class, CheXpert 8x200",
+    paper="Zhang et al., MLHC 2022 (ConVIRT)",
+    dataset="chexpert-8x200@convirt",
+    protocol=Retrieval(relevant="class", directions=("image to image",), findings=EIGHT),
+    metrics=("p@5", "p@10", "p@50", "p@1", "r@1", "r@5", "r@10"),
+    headline="p@10",
+    shown=("p@5", "p@50", "r@5"),
+    evidence=(
+        Evidence(
+            "dataset", "code", "the authors' candidate.csv and query.csv; the phantom plays them by a rule of ours"
+        ),
+        Evidence("protocol.relevant", "code", "a film counts where its label of the query's class is 1"),
+        Evidence(
+            "protocol.directions",
+            "ours",
+            "cosines of the projected embeddings, as in text to image; the paper may compare others",
+        ),
+        Evidence("metrics", "paper", "P@5, P@10, P@50; the others stand beside them"),
+    ),
+)

@@ -1,0 +1,23 @@
+"""Retrieval between the films and reports of MIMIC-CXR's test split (as cxr-clip: You et al. 2023)."""
+
+from umcl_bench.spec import Evidence, Retrieval, Task
+
+TASK = Task(
+    name="retrieval-mimic",
+    title="Retrieval between the films and reports of MIMIC-CXR's test split",
+    paper="You et al., MICCAI 2023 (cxr-clip)",
+    dataset="mimic-cxr",
+    protocol=Retrieval(),
+    metrics=("r@1", "r@5", "r@10", "median-rank", "mean-rank"),
+    headline="r@5",
+    shown=("r@1", "r@10", "median-rank"),
+    evidence=(
+        Evidence("split", "summary", "the official test split"),
+        Evidence("protocol.identical_texts", "summary", "identical texts are merged: all their films are relevant"),
+        Evidence("views", "inferred", "frontal films"),
+        Evidence(
+            "dataset", "ours", "texts are what --section names; cxr-clip takes the longer of findings and impression"
+        ),
+        Evidence("metrics", "summary", "R@1, R@5, R@10 and the mean rank; the median rank is ours"),
+    ),
+)
