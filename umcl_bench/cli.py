@@ -165,6 +165,9 @@ def show(
     ],
     size: opt.Size = "tiny",
     setting: opt.Setting = "controlled",
+    by: Annotated[
+        str, typer.Option(help="Of a run, its headline in subgroups too: sex, age, view, site, or several: sex,age.")
+    ] = "",
     store: opt.Store = None,
 ) -> None:
     """Show every named choice of a model or task, or all that is on record of a run."""
@@ -180,6 +183,8 @@ def show(
         raise UsageError(f"{name} is released, without choices of ours; `umcl-bench validate {name}` says what it is")
     if setting not in get_args(Setting):
         raise unknown_name("setting", setting, get_args(Setting))
+    if by and (plain in list_baselines() or plain in list_tasks()):
+        raise UsageError(f"--by breaks down a run on record; {name} is none. `umcl-bench leaderboard` lists runs")
     if plain in list_baselines():
         baseline = get_baseline(name)
         shown = SIZES[size] if setting == "controlled" else baseline.published
@@ -196,7 +201,13 @@ def show(
         ids = [record.id for record in where.records(Reporter())]
         if not any(i.startswith(name) or i.endswith(name) for i in ids):
             raise unknown_name("model, task or run", name, [*list_baselines(), *list_tasks(), *ids])
-        typer.echo(describe.describe_record(where.get(name)))
+        record = where.get(name)
+        told = [describe.describe_record(record)]
+        if by:
+            from umcl_bench.records.subgroups import describe_subgroups
+
+            told.append(describe_subgroups(record, [word.strip() for word in by.split(",")]))
+        typer.echo("\n\n".join(told))
 
 
 @app.command()

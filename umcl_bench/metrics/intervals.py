@@ -88,23 +88,21 @@ def estimate_mean(several: Sequence[Scores], metric: str, how: Intervals) -> dic
 def estimate_figure(runs: Sequence[Parts], metric: str, figure: Figure, how: Intervals) -> dict[str, Estimate]:
     """As `estimate`, of a figure over a run's parts, and then of its mean over several runs (models, seeds).
 
-    Raises ValueError where the samples of the parts or runs are not the same.
+    'macro' is the figure of the parts' own means over the classes: the spread of macro AUROC, not the mean of the
+    classes' spreads. Raises ValueError where the samples of the parts or runs are not the same.
     """
     found = get_metric(metric)
     chosen = [[parts[name] for name in figure.parts] for parts in runs]
     if not same_samples([scores for parts in chosen for scores in parts]):
         raise ValueError("the scores are not of the same samples")
-    itself = np.ones((1, len(chosen[0][0].id)))
-    points = np.concatenate([figure_of(parts, found, figure, itself) for parts in chosen])
-    boot = np.mean([_resampled(parts, found, figure, how) for parts in chosen], axis=0)
-    return _estimates(chosen[0][0], found, points.mean(axis=0), boot, how)
-
-
-def _resampled(parts: Sequence[Scores], metric: Metric, figure: Figure, how: Intervals) -> Floats:
-    """The figure of each class in each resample (b, c)."""
-    return np.concatenate(
-        [figure_of(parts, metric, figure, weights) for weights in resampled_weights(parts[0].patient, how)]
+    first = chosen[0][0]
+    itself = np.ones((1, len(first.id)))
+    defined = ~np.isnan(np.mean([figure_of(parts, found, figure, itself) for parts in chosen], axis=0)[0])
+    points, *boot = (
+        np.mean([_with_macro(parts, found, figure, weights, defined) for parts in chosen], axis=0)
+        for weights in (itself, *resampled_weights(first.patient, how))
     )
+    return _estimates(first, found, points[0], np.concatenate(boot), defined, how)
 
 
 def figure_of(parts: Sequence[Scores], metric: Metric, figure: Figure, weights: Floats) -> Floats:
@@ -112,30 +110,43 @@ def figure_of(parts: Sequence[Scores], metric: Metric, figure: Figure, weights: 
     return over_parts(np.stack([metric.resampled(scores, weights) for scores in parts]), figure.over)
 
 
-def _estimates(scores: Scores, metric: Metric, points: Floats, boot: Floats, how: Intervals) -> dict[str, Estimate]:
-    counted = scores.target if "target" in metric.needs else scores.columns[metric.needs[0]]
-    defined = ~np.isnan(points)
-    mean = points[defined].mean() if defined.any() else np.nan
-    means = boot[:, defined].mean(axis=1) if defined.any() else boot[:, 0]
-    has_target = "target" in metric.needs
+def _with_macro(
+    parts: Sequence[Scores], metric: Metric, figure: Figure, weights: Floats, defined: NDArray[np.bool_]
+) -> Floats:
+    """As `figure_of`, and last that of the parts' means over the `defined` classes: (b, c + 1)."""
+    each = np.stack([metric.resampled(scores, weights) for scores in parts])
+    mean = each[:, :, defined].mean(axis=2) if defined.any() else np.full(each.shape[:2], np.nan)
+    return over_parts(np.concatenate([each, mean[:, :, None]], axis=2), figure.over)
+
+
+def counted(scores: Scores, metric: Metric) -> Floats:
+    """What says which samples count (n, c), by not being NaN: the labels, or else the first column that is read."""
+    return scores.target if "target" in metric.needs else scores.columns[metric.needs[0]]
+
+
+def _estimates(
+    scores: Scores, metric: Metric, points: Floats, boot: Floats, defined: NDArray[np.bool_], how: Intervals
+) -> dict[str, Estimate]:
+    """Those of points (c + 1,) and their resamples (b, c + 1), the last being the macro figure's."""
+    counts = counted(scores, metric)
     if metric.joint:
-        return {"macro": _summary(mean, means, counted, how, has_target)}
-    out = {
-        name: _summary(points[k], boot[:, k], counted[:, [k]], how, has_target) for k, name in enumerate(scores.classes)
-    }
-    return {**out, "macro": _summary(mean, means, counted[:, defined], how, has_target)}
+        return {"macro": summary(points[-1], boot[:, -1], counts, metric, how)}
+    out = {name: summary(points[k], boot[:, k], counts[:, [k]], metric, how) for k, name in enumerate(scores.classes)}
+    return {**out, "macro": summary(points[-1], boot[:, -1], counts[:, defined], metric, how)}
 
 
-def _summary(point: float, boot: Floats, counted: Floats, how: Intervals, has_target: bool) -> Estimate:
+def summary(point: float, boot: Floats, counts: Floats, metric: Metric, how: Intervals) -> Estimate:
+    """The estimate of a figure that is `point` in the sample and `boot` (b,) in its resamples, of samples (n, c)."""
     kept = boot[~np.isnan(boot)]
     usable = not math.isnan(point) and len(kept) >= how.min_defined * len(boot)
     low, high = np.percentile(kept, [50 * (1 - how.level), 50 * (1 + how.level)]) if usable else (np.nan, np.nan)
+    has_target = "target" in metric.needs
     return Estimate(
         value=float(point),
         low=float(low),
         high=float(high),
-        n=int((~np.isnan(counted)).any(axis=1).sum()),
-        positives=int((counted == 1).sum()) if has_target else 0,
-        negatives=int((counted == 0).sum()) if has_target else 0,
+        n=int((~np.isnan(counts)).any(axis=1).sum()),
+        positives=int((counts == 1).sum()) if has_target else 0,
+        negatives=int((counts == 0).sum()) if has_target else 0,
         undefined=float(1 - len(kept) / len(boot)),
     )

@@ -65,11 +65,12 @@ def describe_record(record: Record) -> str:
     lines = [f"run {record.id}", *(f"{name:<13} {text}" for name, text in facts.items())]
     lines += [f"{'warning':<13} {text}" for text in r["warnings"]] + [f"{'note':<13} {text}" for text in data["notes"]]
     lines.append("")
+    width = max(map(len, r["metrics"]), default=0)
     for metric, estimates in r["metrics"].items():
         for name, e in estimates.items():
             undefined = f", undefined in {e['undefined']:.0%} of resamples" if e["undefined"] else ""
             counts = "" if name == "macro" else f"  {e['positives']}+ {e['negatives']}-"
-            lines.append(f"  {metric} {name:<28} {interval(e)}{counts}{undefined}")
+            lines.append(f"  {metric:<{width}} {name:<28} {interval(e)}{counts}{undefined}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ from umcl_bench.records.leaderboard import (
     tables_of,
 )
 from umcl_bench.records.store import Record
-from umcl_bench.spec import Baseline, Intervals, digest
+from umcl_bench.spec import Baseline, digest
 
 
 def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
@@ -57,10 +57,8 @@ def _without_seed(record: Record) -> str:
 
 
 def _mean(group: list[Record]) -> dict[str, Estimate]:
-    first = group[0].result
-    how = Intervals(**{f.name: first["intervals"][f.name] for f in dataclasses.fields(Intervals)})
-    metric, figure = group[0].figure(first["headline"])
-    return estimate_figure([record.parts() for record in group], metric, figure, how)
+    metric, figure = group[0].figure(group[0].result["headline"])
+    return estimate_figure([record.parts() for record in group], metric, figure, group[0].intervals())
 
 
 def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[Column]) -> tuple[str, ...]:

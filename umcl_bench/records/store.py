@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from umcl_bench.errors import BenchError, unknown_name
 from umcl_bench.locks import held
 from umcl_bench.metrics.scores import Figure, Parts, Scores, load_parts, save_parts
 from umcl_bench.progress import Reporter
+from umcl_bench.spec import Intervals
 
 SCHEMA = 1
 DEFAULT = "runs"
@@ -55,6 +56,10 @@ class Record:
             if figure.key(metric) == key:
                 return metric, figure
         raise BenchError(f"{self.folder}: no figure of its scores is {key}; the record is damaged")
+
+    def intervals(self) -> Intervals:
+        """How its intervals were made."""
+        return Intervals(**{field.name: self.result["intervals"][field.name] for field in fields(Intervals)})
 
 
 class Store:
