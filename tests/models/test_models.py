@@ -99,6 +99,33 @@ def test_hand_prompts_are_the_mean_over_templates(phantom: Corpus) -> None:
     np.testing.assert_allclose(pair.positive[0], mean / np.linalg.norm(mean), atol=1e-6)
 
 
+def test_prompts_of_classes_are_texts_or_the_models_own(model: TrainedModel, phantom: Corpus) -> None:
+    prompts = (["edema", "no edema"], ["a fracture"])
+    own = model.embed_classes(["edema", "fracture"], prompts)
+    pair = model.embed_findings(["edema", "fracture"], ["{}"], ["no {}"])
+    np.testing.assert_array_equal(np.concatenate(own.each), pair.positive)
+    assert own.how == pair.how
+    recipe = Recipe(registry.get_baseline("clip"), TINY)
+    data = training_rows(phantom, recipe)
+    hand = TrainedModel(recipe, empty_encoder(recipe, data), data.tokenizer, CPU, classes=phantom.classes)
+    for reads in (hand, RandomEmbeddings(8, 0)):
+        found = reads.embed_classes(["edema", "fracture"], prompts)
+        for rows, texts in zip(found.each, prompts, strict=True):
+            np.testing.assert_allclose(rows, reads.embed_texts(texts), atol=2e-6)
+
+
+def test_a_name_is_written_as_it_is_asked_for(model: TrainedModel, phantom: Corpus) -> None:
+    as_asked = model.embed_findings(["edema"], ["{}"], ["no {}"], names=["pulmonary oedema"])
+    own = model.embed_findings(["pulmonary oedema"], ["{}"], ["no {}"])
+    np.testing.assert_array_equal(as_asked.positive, own.positive)
+    np.testing.assert_array_equal(as_asked.negative, own.negative)
+    random = RandomEmbeddings(8, 0)
+    np.testing.assert_array_equal(
+        random.embed_findings(["edema"], ["{}"], ["no {}"], names=["oedema"]).negative,
+        random.embed_texts(["no oedema"]),
+    )
+
+
 def test_the_seed_fixes_the_weights_and_leaves_the_global_generator_alone() -> None:
     state = torch.random.get_rng_state()
     weights = [build_encoder(Recipe(registry.get_baseline("clip"), TINY, seed=s), 300).state_dict() for s in (0, 0, 1)]

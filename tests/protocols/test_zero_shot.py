@@ -2,20 +2,23 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import Quick
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate
-from umcl_bench.models.base import Matrix, PromptPair
+from umcl_bench.models.base import Matrix, PromptPair, PromptSets
+from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.protocols import zero_shot
 from umcl_bench.protocols.base import Evaluation
-from umcl_bench.spec import COMPETITION, Intervals
+from umcl_bench.spec import COMPETITION, Intervals, Task, ZeroShot
+from umcl_bench.validate.task_checks import Told, numbered_films
 
 TASK = registry.get_task("zeroshot-chexpert")
 
@@ -33,6 +36,9 @@ class Oracle:
     def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
         return self.embed_images(films)
 
+    def embed_patches(self, films: NDArray[np.uint8]) -> Matrix:
+        raise AssertionError("not asked for here")
+
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:
         rows = films[:, 0, 0].astype(int) + 256 * films[:, 0, 1].astype(int)
         z = np.concatenate([self.strength * self.labels[rows], np.ones((len(rows), 1))], axis=1)
@@ -44,10 +50,31 @@ class Oracle:
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         raise AssertionError("not asked for here")
 
-    def embed_findings(self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> PromptPair:
+    def embed_findings(
+        self, findings: Sequence[str], positive: Sequence[str], negative: Sequence[str], names: Sequence[str] = ()
+    ) -> PromptPair:
         lower = [c.lower() for c in self.classes]
-        z = np.eye(len(lower) + 1, dtype=np.float32)[[lower.index(f) for f in findings]]
+        z = np.eye(len(lower) + 1, dtype=np.float32)[[lower.index(f.lower()) for f in findings]]
         return PromptPair(z, -z, "oracle")
+
+    def embed_classes(self, findings: Sequence[str], prompts: Sequence[Sequence[str]]) -> PromptSets:
+        raise AssertionError("not asked for here")
+
+
+class Reader(RandomEmbeddings):
+    """Random vectors, and the texts that they were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(16, 0)
+        self.read: list[str] = []
+
+    def embed_texts(self, texts: Sequence[str]) -> Matrix:
+        self.read += texts
+        return super().embed_texts(texts)
+
+
+def task(**changes: Any) -> Task:
+    return dataclasses.replace(TASK, protocol=ZeroShot(**changes))
 
 
 def numbered(corpus: Corpus) -> NDArray[np.uint8]:
@@ -103,3 +130,114 @@ def test_a_corpus_that_lacks_the_labels_is_refused_before_any_work(phantom: Corp
     blank = dataclasses.replace(phantom, stated=np.full_like(phantom.labels, np.nan))
     with pytest.raises(UsageError, match=r"needs test films .* with labels"):
         zero_shot.check(TASK, blank)
+
+
+def test_no_finding_is_not_denied_twice(phantom: Corpus) -> None:
+    model = Reader()
+    fourteen = registry.get_task("zeroshot-chexpert-14")
+    pair = zero_shot.prompts_of(model, ZeroShot(findings=("Edema", "No Finding", "Fracture")), phantom.classes)
+    assert "no no finding" not in {text.lower() for text in model.read}
+    place = phantom.classes.index("No Finding")
+    np.testing.assert_array_equal(pair.positive[place], model.embed_texts(["no finding"])[0])
+    np.testing.assert_array_equal(pair.negative[place], model.embed_texts(["finding"])[0])
+    edema = phantom.classes.index("Edema")
+    np.testing.assert_array_equal(pair.negative[edema], model.embed_texts(["no edema"])[0])
+    scores = zero_shot.run(fourteen, Evaluation(phantom, numbered(phantom), Oracle(phantom))).parts[""]
+    assert scores.classes[0] == "No Finding"
+    assert len(scores.classes) == 14
+    assert estimate(scores, "auroc", Intervals(resamples=20))["No Finding"].value == 1
+    alone = zero_shot.prompts_of(model, ZeroShot(findings=("No Finding",)), ("No Finding",))
+    np.testing.assert_array_equal(alone.positive[0], pair.positive[place])
+
+
+def test_texts_have_the_names_that_the_task_has_for_them(phantom: Corpus) -> None:
+    model = Reader()
+    zero_shot.prompts_of(model, ZeroShot(case="as-named", negative=("No {}",)), ("Pneumothorax",))
+    assert model.read == ["Pneumothorax", "No Pneumothorax"]
+    model.read.clear()
+    renamed = ZeroShot(names=(("Fibrosis", "Pulmonary fibrosis"),))
+    zero_shot.prompts_of(model, renamed, ("Edema", "Fibrosis"))
+    assert model.read == ["edema", "Pulmonary fibrosis", "no edema", "no Pulmonary fibrosis"]
+
+
+@pytest.mark.parametrize("threshold", ["val-f1", "val-mcc"])
+def test_thresholds_come_from_val_alone(phantom: Corpus, threshold: str) -> None:
+    wanted = task(findings=COMPETITION, threshold=threshold)
+    at = Evaluation(phantom, numbered(phantom), RandomEmbeddings(32, 1))
+    found = zero_shot.run(wanted, at)
+    chosen = found.facts["thresholds"]
+    assert isinstance(chosen, dict)
+    truth = phantom.stated.copy()
+    rows = phantom.rows("test")
+    truth[rows] = 1 - truth[rows]
+    again = zero_shot.run(wanted, dataclasses.replace(at, corpus=dataclasses.replace(phantom, stated=truth)))
+    assert again.facts["thresholds"] == chosen
+    scores = found.parts[""]
+    for k, name in enumerate(COMPETITION):
+        assert chosen[name] is not None
+        np.testing.assert_array_equal(scores.columns["decision"][:, k], scores.value[:, k] >= chosen[name])
+
+
+def test_without_val_there_are_no_decisions_and_the_record_says_so(phantom: Corpus) -> None:
+    gone = phantom.without(phantom.rows("val", "all"), "no val")
+    found = zero_shot.run(TASK, Evaluation(gone, numbered(gone), Oracle(gone)))
+    assert np.isnan(found.parts[""].columns["decision"]).all()
+    assert found.facts["val films"] == 0
+    assert str(found.facts["no threshold"]).startswith("Atelectasis, Cardiomegaly")
+    none = zero_shot.run(task(findings=COMPETITION), Evaluation(phantom, numbered(phantom), Oracle(phantom)))
+    assert none.facts["decisions"] == "none: the task chooses no thresholds"
+    assert np.isnan(none.parts[""].columns["decision"]).all()
+
+
+def test_a_finding_without_positives_in_val_has_no_decisions(phantom: Corpus) -> None:
+    stated = phantom.stated.copy()
+    stated[phantom.rows("val", "all"), phantom.classes.index("Edema")] = 0
+    one = dataclasses.replace(phantom, stated=stated)
+    found = zero_shot.run(TASK, Evaluation(one, numbered(one), Oracle(one)))
+    undecided = [bool(np.isnan(column).all()) for column in found.parts[""].columns["decision"].T]
+    assert undecided == [name == "Edema" for name in COMPETITION]
+    assert found.facts["no threshold"] == "Edema: val has no film with it, or none without it"
+
+
+@pytest.mark.parametrize("threshold", ["pair", "val-f1", "val-mcc"])
+def test_decisions_of_an_oracle_are_the_truth(phantom: Corpus, threshold: str) -> None:
+    wanted = task(findings=COMPETITION, threshold=threshold)
+    signed = Told(np.nan_to_num(2 * phantom.truth.astype(np.float64) - 1), phantom.classes)
+    scores = zero_shot.run(wanted, Evaluation(phantom, numbered_films(np.arange(len(phantom))), signed)).parts[""]
+    np.testing.assert_array_equal(scores.columns["decision"], scores.target)
+    for metric in ("accuracy", "f1", "mcc"):
+        assert estimate(scores, metric, Intervals(resamples=20))["macro"].value == 1
+
+
+def test_a_constant_model_decides_by_halves_where_both_prompts_are_as_near(phantom: Corpus) -> None:
+    found = zero_shot.run(
+        task(findings=COMPETITION, threshold="pair"), Evaluation(phantom, numbered(phantom), Oracle(phantom, 0.0))
+    )
+    assert (found.parts[""].columns["decision"] == 0.5).all()
+
+
+def test_what_a_source_does_not_label_is_left_out_or_replaced_where_the_task_says_so(phantom: Corpus) -> None:
+    few = dataclasses.replace(task(findings=("Tuberculosis", "Edema", "Pneumonia"), take="labelled"), dataset="")
+    at = Evaluation(phantom, numbered(phantom), Oracle(phantom))
+    assert zero_shot.findings_of(few, phantom) == ("Edema", "Pneumonia")
+    assert zero_shot.run(few, at).facts["not scored"] == ["Tuberculosis"]
+    assert zero_shot.findings_of(registry.get_task("zeroshot-covid"), phantom) == ("Pneumonia",)
+    with pytest.raises(UsageError, match="lacks Tuberculosis"):
+        zero_shot.check(task(findings=("Tuberculosis",), take="labelled"), phantom)
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    for wrong in ({"positive": ("edema",)}, {"threshold": "test-f1"}, {"take": "some"}, {"temperature": 0.0}):
+        with pytest.raises(ValueError, match="must"):
+            ZeroShot(**wrong)
+
+
+PAIRS = ("zeroshot", "zeroshot-chexpert", "zeroshot-chexpert-14", "zeroshot-rsna", "zeroshot-siim", "zeroshot-covid",
+         "zeroshot-nih", "zeroshot-vindr")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_tasks_of_pairs_run_on_the_phantom_by_one_command(quick: Quick, name: str) -> None:
+    code, out, err = quick("run", "--model", "random", "--task", name, "-q")
+    assert code == 0, err
+    assert f"{name} on the PHANTOM" in out

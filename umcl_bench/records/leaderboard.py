@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from umcl_bench.metrics.registry import METRICS
+from umcl_bench.records.flips import flips
 from umcl_bench.records.store import Record
 
 DASH = "–"
@@ -78,7 +79,7 @@ def _table(records: list[Record], rows: Rows) -> Table:
         caption=_caption(first, names),
         header=tuple(header),
         rows=tuple(body),
-        footnotes=tuple(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used),
+        footnotes=(*(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used), *flips(records)),
     )
 
 
