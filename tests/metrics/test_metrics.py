@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from umcl_bench.metrics import intervals
 from umcl_bench.metrics.classification import auroc
-from umcl_bench.metrics.intervals import estimate, patient_weights
+from umcl_bench.metrics.intervals import estimate, patient_weights, resampled_weights
 from umcl_bench.metrics.scores import Scores
 from umcl_bench.spec import Intervals
 
@@ -79,6 +80,23 @@ def test_a_patient_is_drawn_with_all_films_or_not_at_all() -> None:
     distinct = weights[:, [0, 1, 3]]
     assert (distinct.sum(1) == 3).all()
     assert distinct.std(0).min() > 0.5
+
+
+def test_a_patient_is_drawn_as_often_as_any_other() -> None:
+    """Each of 20 in 4,000 resamples: once on average, with the variance of a draw of 20 out of 20, 0.95."""
+    weights = patient_weights(np.arange(20).astype(object), 4000, np.random.default_rng(1))
+    np.testing.assert_allclose(weights.mean(0), 1, atol=0.07)
+    np.testing.assert_allclose(weights.var(0), 0.95, atol=0.12)
+
+
+def test_resamples_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    patients = np.arange(7).astype(object)
+    (whole,) = resampled_weights(patients, Intervals(resamples=50))
+    monkeypatch.setattr(intervals, "_LEAST", 3)
+    monkeypatch.setattr(intervals, "_BLOCK", 1)
+    blocks = list(resampled_weights(patients, Intervals(resamples=50)))
+    assert [len(block) for block in blocks] == [3] * 16 + [2]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
 
 
 def test_resampling_by_weights_is_resampling_by_rows() -> None:
