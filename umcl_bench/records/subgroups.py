@@ -60,7 +60,8 @@ def _compared(found: Subgroups, metric: Metric) -> str:
     needed = f"{LEAST} positives and {LEAST} negatives" if "target" in metric.needs else f"{LEAST} samples"
     if not found.compared:
         return f" over no class: none has {needed} in every group"
-    return f" over the {len(found.compared)} classes with {needed} in every group: {', '.join(found.compared)}"
+    classes = "1 class" if len(found.compared) == 1 else f"{len(found.compared)} classes"
+    return f" over the {classes} with {needed} in every group: {', '.join(found.compared)}"
 
 
 def _classes(found: Subgroups, metric: Metric) -> list[str]:
