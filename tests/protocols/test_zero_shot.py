@@ -36,7 +36,7 @@ class Oracle:
     def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
         return self.embed_images(films)
 
-    def embed_patches(self, films: NDArray[np.uint8]) -> Matrix:
+    def embed_patches(self, films: NDArray[np.uint8], stride: int) -> Matrix:
         raise AssertionError("not asked for here")
 
     def embed_images(self, films: NDArray[np.uint8]) -> Matrix:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,16 @@ class BoxMasks:
             top, bottom = (round(y * height) for y in (box.y0, box.y1))
             mask[top:bottom, left:right] = True
         return frame(mask.astype(np.uint8) * 255, size, geometry, nearest=True)
+
+    def film(self, row: int, size: int, geometry: Geometry = PAD) -> Mask:
+        """Where the square (size, size) shows film `row`, and not padding."""
+        width, height = self.sizes[row] if self.sizes else (self.width, self.height)
+        return _film(width, height, size, geometry)
+
+
+@lru_cache(maxsize=256)
+def _film(width: int, height: int, size: int, geometry: Geometry) -> Mask:
+    return frame(np.full((height, width), 255, dtype=np.uint8), size, geometry, nearest=True) > 127
 
 
 @dataclass(frozen=True)

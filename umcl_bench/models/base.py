@@ -45,6 +45,12 @@ class Model(Protocol):
     def pool_images(self, films: NDArray[np.uint8]) -> Matrix:
         """Films (n, s, s) -> the image tower's pooled features (n, w), before the projection and of any length."""
 
+    def embed_patches(self, films: NDArray[np.uint8], stride: int) -> Matrix:
+        """Films (n, s, s) -> their patches (n, h, w, d), in the space of the texts: a regular grid over the film.
+
+        They are at most `stride` (8, 16 or 32) pixels apart where the tower can have them so.
+        """
+
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         """Texts -> (n, d)."""
 

@@ -38,6 +38,11 @@ class RandomEmbeddings:
         """The same vectors: there is nothing before them."""
         return self.embed_images(films)
 
+    def embed_patches(self, films: NDArray[np.uint8], stride: int) -> Matrix:
+        """Films (n, s, s) -> (n, 4, 4, d): vectors of the film's content and of a place's number."""
+        places = [film.tobytes() + bytes([place]) for film in films for place in range(16)]
+        return self._draw(places).reshape(len(films), 4, 4, self.dim)
+
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
         """Texts -> (n, d)."""
         return self._draw([text.encode() for text in texts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,19 @@ class ImageEncoder(nn.Module):
         out = self.projection(self.trunk.forward_head(last))  # type: ignore[operator]
         return out, self.local(middle.flatten(2).transpose(1, 2))
 
+    def dense(self, films: Tensor) -> Tensor:
+        """Projected features of patches (n, h, w, d), not normalised: the projection at each place of the last map.
+
+        Where the film's features are the mean over places (ResNet, Swin) and the projection is linear, these average
+        to them. Inferred: patches of a ViT, whose features are its class token's, are projected the same way. The
+        local heads of GLoRIA and MGCA are left out: what they project was never compared with a whole text.
+        """
+        (last,) = self.trunk.forward_intermediates(  # type: ignore[operator]
+            self._pixels(films), indices=[-1], norm=True, output_fmt="NCHW", intermediates_only=True
+        )
+        out: Tensor = self.projection(last.permute(0, 2, 3, 1))
+        return out
+
     def _any_weight(self) -> Tensor:
         """Any parameter: its device and type are the tower's."""
         return next(self.projection.parameters())
@@ -67,6 +81,26 @@ class ImageEncoder(nn.Module):
     def _pixels(self, films: Tensor) -> Tensor:
         pixels = (films.unsqueeze(1).float() / 255 - self.tower.mean) / self.tower.std
         return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def with_stride(encoder: ImageEncoder, stride: int) -> ImageEncoder:
+    """The tower with places at most `stride` (8, 16 or 32) pixels apart, for `dense`, in evaluation mode.
+
+    Of a ResNet, a copy with the same weights whose last strides are dilations (Chen et al. 2018, DeepLab): it has the
+    tower's places, and others between them. Other towers keep their own: they come back as they are.
+    """
+    import timm
+
+    if not isinstance(encoder.trunk, timm.models.ResNet) or stride == 32:
+        return encoder
+    tower, copied = encoder.tower, copy.copy(encoder)
+    options: dict[str, Any] = dict(tower.options)
+    dilated = timm.create_model(
+        tower.name, pretrained=False, in_chans=1, num_classes=0, output_stride=stride, **options
+    )
+    dilated.load_state_dict(encoder.trunk.state_dict())
+    copied._modules = {**encoder._modules, "trunk": dilated.eval().to(encoder._any_weight().device)}
+    return copied
 
 
 class TextEncoder(nn.Module):

@@ -18,7 +18,7 @@ from umcl_bench.models.base import Matrix, PromptPair, PromptSets, embed_each
 from umcl_bench.models.dual import DualEncoder
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.prompts import tokenise_names
-from umcl_bench.models.towers import choose_attention
+from umcl_bench.models.towers import ImageEncoder, choose_attention, with_stride
 from umcl_bench.models.trunks import ImageTrunk
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
@@ -45,6 +45,7 @@ class TrainedModel:
         self.device = device
         self.batch = batch
         self.reporter = reporter or Reporter(quiet=True)
+        self._dense: tuple[int, ImageEncoder] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -59,6 +60,15 @@ class TrainedModel:
         """Films (n, s, s) -> the image tower's pooled features (n, w), before the projection."""
         image = self.encoder.image
         return self._in_batches(films, lambda batch: image.pool(self._on_device(batch)).cpu().numpy(), image.width)
+
+    @torch.inference_mode()
+    def embed_patches(self, films: NDArray[np.uint8], stride: int) -> Matrix:
+        """Films (n, s, s) -> (n, h, w, d): the projection at each place of the tower's last map (`dense`)."""
+        if self._dense is None or self._dense[0] != stride:
+            self._dense = stride, with_stride(self.encoder.image, stride)
+        parts = np.array_split(films, range(self.batch, len(films), self.batch))
+        places = [normalize(self._dense[1].dense(self._on_device(part)).float(), dim=-1) for part in parts]
+        return torch.cat(places).cpu().numpy()
 
     @torch.inference_mode()
     def _in_batches(

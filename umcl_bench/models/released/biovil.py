@@ -56,12 +56,16 @@ class BioVil(Towers):
 
     def images(self, pixels: Tensor) -> Tensor:
         """See Towers."""
+        return self.patches(pixels).mean((1, 2))
+
+    def patches(self, pixels: Tensor) -> Tensor:
+        """See Towers."""
         patches = self.encoder["encoder"].forward_features(pixels)  # type: ignore[operator]
         if self.temporal:
             patches = self.encoder["backbone_to_vit"](patches)
             missing: Tensor = self.encoder.missing_previous_emb  # type: ignore[assignment]
             patches = torch.cat([patches, missing.expand_as(patches)], dim=1)
-        features: Tensor = self.projector["model"](patches).mean((2, 3))
+        features: Tensor = self.projector["model"](patches).permute(0, 2, 3, 1)
         return features
 
     def trunk_of_timm(self) -> nn.Module | None:

@@ -37,6 +37,10 @@ class Towers(nn.Module):
         """Normalised pixels -> the image tower's features (n, w) before its projection, where it has them."""
         raise NotImplementedError
 
+    def patches(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels -> projected features of places (n, h, w, d), where it has them."""
+        raise NotImplementedError
+
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Texts -> (n, d). A text's features do not depend on the others', beyond rounding."""
         raise NotImplementedError
@@ -98,15 +102,31 @@ class ReleasedModel:
             trunk.reset_classifier(0)  # type: ignore[operator]
         return ImageTrunk(trunk, seen.mean, seen.std, seen.channels, seen.unit)
 
-    @torch.inference_mode()
+    def embed_patches(self, films: NDArray[np.uint8], stride: int) -> Matrix:
+        """Films (n, s, s) -> (n, h, w, d), at the tower's own stride.
+
+        Raises UsageError for a layout whose patches have no place among texts.
+        """
+        if type(self.towers).patches is Towers.patches:
+            raise UsageError(f"{self.name}: it is not known here how its patches compare with a text; BioViL's do")
+        parts = np.array_split(films, range(self.batch, len(films), self.batch))
+        return np.concatenate([self._encoded(part, self._places) for part in parts])
+
+    def _places(self, pixels: Tensor) -> Tensor:
+        return normalize(self.towers.patches(pixels).float(), dim=-1)
+
     def _in_batches(self, films: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> Matrix:
         parts = []
         with self.reporter.track(f"embedding {len(films)} films", len(films)) as tick:
             for at in range(0, len(films), self.batch):
-                pixels = np.require(self.preprocess.normalise(films[at : at + self.batch]), requirements="W")
-                parts.append(encode(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy())
+                parts.append(self._encoded(films[at : at + self.batch], encode))
                 tick(len(parts[-1]))
         return np.concatenate(parts) if parts else np.zeros((0, self.towers.dim), np.float32)
+
+    @torch.inference_mode()
+    def _encoded(self, films: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> Matrix:
+        pixels = np.require(self.preprocess.normalise(films), requirements="W")
+        return encode(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy()
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Matrix:
