@@ -23,7 +23,7 @@ from umcl_bench.protocols.base import (
     scores_of,
     truth_of,
 )
-from umcl_bench.protocols.fitted import figures_of_shares, fit_seed, note_schedule
+from umcl_bench.protocols.fitted import by_id, figures_of_shares, fit_seed, note_schedule
 from umcl_bench.protocols.fractions import shares
 from umcl_bench.spec import Baseline, FineTune, Task
 from umcl_bench.training.augment import augment
@@ -80,7 +80,7 @@ def check_model(task: Task, baseline: Baseline) -> None:
 def run(task: Task, at: Evaluation) -> Outcome:
     """p(finding) for each film of the split, for each share of the training patients."""
     protocol, rows, findings = _protocol(task), check(task, at.corpus), findings_of(task, at.corpus)
-    train, val = (labelled_rows(task, findings, at.corpus, split) for split in ("train", "val"))
+    train, val = (by_id(at.corpus, labelled_rows(task, findings, at.corpus, split)) for split in ("train", "val"))
     parts, fits = {}, {}
     for share, places in shares(
         at.corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed

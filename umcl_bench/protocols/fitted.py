@@ -8,10 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.metrics.scores import Figure
 from umcl_bench.protocols.base import Evaluation
 from umcl_bench.protocols.fractions import Share, figures_of, percent
 from umcl_bench.spec import FineTune, Segmentation
+
+
+def by_id(corpus: Corpus, rows: Rows) -> Rows:
+    """The rows in the order of their ids: what is fitted on them does not depend on the order of the source's table."""
+    return rows[np.argsort(corpus.ids[rows].astype(str), kind="stable")]
 
 
 def fit_seed(at: Evaluation, share: Share) -> int:

@@ -18,7 +18,7 @@ from umcl_bench.metrics.scores import Floats, Scores
 from umcl_bench.models.segmenters import Segmenter, build_segmenter
 from umcl_bench.models.trunks import same_tensors
 from umcl_bench.protocols.base import Evaluation, Outcome, film_rows, groups_of, need
-from umcl_bench.protocols.fitted import figures_of_shares, fit_seed, note_schedule
+from umcl_bench.protocols.fitted import by_id, figures_of_shares, fit_seed, note_schedule
 from umcl_bench.protocols.fractions import shares
 from umcl_bench.spec import Baseline, Segmentation, Task
 from umcl_bench.training.augment import augment
@@ -45,7 +45,7 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 def check(task: Task, corpus: Corpus) -> Rows:
     """The split's films with a mask. Raises UsageError where train, val or test has none."""
-    return [_masked(task, corpus, split) for split in dict.fromkeys((*SPLITS, task.split))][-1]
+    return {split: _masked(task, corpus, split) for split in SPLITS}[task.split]
 
 
 def check_model(task: Task, baseline: Baseline) -> None:
@@ -75,7 +75,7 @@ def _where(corpus: Corpus) -> str:
 def run(task: Task, at: Evaluation) -> Outcome:
     """Counts of pixels for each film of the split, for each share of the training patients."""
     protocol, rows = _protocol(task), check(task, at.corpus)
-    train, val = (_masked(task, at.corpus, split) for split in ("train", "val"))
+    train, val = (by_id(at.corpus, _masked(task, at.corpus, split)) for split in ("train", "val"))
     truth, parts, fits = at.masks(rows), {}, {}
     for share, places in shares(
         at.corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed

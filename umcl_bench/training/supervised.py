@@ -123,7 +123,7 @@ def look_at(network: nn.Module, data: Supervision, device: torch.device) -> floa
 
 
 class _Best:
-    """The weights of the best look so far, the first of equals; a figure that is not a number is never better."""
+    """The weights of the best look so far, the first of equals; those of the last look while no look has a figure."""
 
     def __init__(self) -> None:
         self.value, self.step = math.nan, 0
@@ -131,7 +131,7 @@ class _Best:
 
     def keep(self, network: nn.Module, step: int, value: float) -> bool:
         """Whether this look is the best so far; then it is kept."""
-        better = not self.state or value > self.value or (math.isnan(self.value) and not math.isnan(value))
+        better = math.isnan(self.value) or value > self.value
         if better:
             self.value, self.step, self.state = value, step, copy.deepcopy(network.state_dict())
         return better
