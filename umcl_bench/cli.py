@@ -129,12 +129,15 @@ def _run(request: Request, store: Store, reporter: Reporter, *, plan: bool) -> N
 def list_(what: Annotated[str, typer.Argument(help="models, tasks, suites, data or splits")]) -> None:
     """List models, tasks, suites of tasks, data sources or named splits."""
     from umcl_bench.registry import get_baseline, get_task, list_baselines, list_tasks
-    from umcl_bench.spec import SUITES
+    from umcl_bench.spec import ROBUST, SUITES
+    from umcl_bench.spec.protocols import CORRUPTIONS
 
     if what == "models":
         _print_pairs([(name, get_baseline(name).title) for name in list_baselines()])
     elif what == "tasks":
         _print_pairs([(name, get_task(name).title) for name in list_tasks()])
+        corruptions = ", ".join(CORRUPTIONS)
+        _print_pairs([(f"{ROBUST}TASK", f"any of these on corrupted films ({corruptions})")])
     elif what == "suites":
         _print_pairs([(s.name, f"{s.title} ({', '.join(s.tasks) or 'all'})") for s in SUITES.values()])
     elif what == "data":
@@ -173,7 +176,7 @@ def show(
     """Show every named choice of a model or task, or all that is on record of a run."""
     from umcl_bench.records import describe
     from umcl_bench.records.store import Store
-    from umcl_bench.registry import file_of, get_baseline, get_task, is_released, list_baselines, list_tasks
+    from umcl_bench.registry import file_of, get_baseline, get_task, is_released, list_baselines, list_tasks, plain_task
     from umcl_bench.spec import SIZES, Setting
 
     if size not in SIZES:
@@ -183,7 +186,7 @@ def show(
         raise UsageError(f"{name} is released, without choices of ours; `umcl-bench validate {name}` says what it is")
     if setting not in get_args(Setting):
         raise unknown_name("setting", setting, get_args(Setting))
-    if by and (plain in list_baselines() or plain in list_tasks()):
+    if by and (plain in list_baselines() or plain_task(plain) in list_tasks()):
         raise UsageError(f"--by breaks down a run on record; {name} is none. `umcl-bench leaderboard` lists runs")
     if plain in list_baselines():
         baseline = get_baseline(name)
@@ -192,8 +195,8 @@ def show(
             raise UsageError(f"there is no --setting paper for {name}: its paper names no towers and settings")
         file = str(file_of("baselines", plain))
         typer.echo(describe.describe_model(baseline, shown, file, setting))  # type: ignore[arg-type]
-    elif plain in list_tasks():
-        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", plain))))
+    elif plain_task(plain) in list_tasks():
+        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", plain_task(plain)))))
     else:
         from umcl_bench.progress import Reporter
 

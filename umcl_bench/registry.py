@@ -14,8 +14,8 @@ import pkgutil
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from umcl_bench.errors import BenchError, unknown_name
-from umcl_bench.spec import SUITES, Baseline, Task
+from umcl_bench.errors import BenchError, UsageError, unknown_name
+from umcl_bench.spec import ROBUST, SUITES, Baseline, Task, robust
 from umcl_bench.variants import with_changes
 
 _V = TypeVar("_V", Baseline, Task)
@@ -64,9 +64,21 @@ def is_released(name: str) -> bool:
 
 
 def get_task(name: str) -> Task:
-    """The task called `name`, or a variant of it ('zeroshot+views=all'). Raises UsageError, with suggestions."""
+    """The task called `name`, or a variant of it ('zeroshot+views=all').
+
+    'robust-' before a task's name is that task on corrupted films. Raises UsageError, with suggestions.
+    """
     plain, *changes = name.split("+")
-    return with_changes(_get("task", "tasks", plain, Task), changes)
+    base = _get("task", "tasks", plain_task(plain), Task)
+    try:
+        return with_changes(base if base.name == plain else robust(base), changes)
+    except ValueError as error:
+        raise UsageError(f"{plain}: {error}") from None
+
+
+def plain_task(name: str) -> str:
+    """The task's own name, without a 'robust-' that is none of its file's."""
+    return name if name in _leaves("tasks") else name.removeprefix(ROBUST)
 
 
 def tasks_of_suite(name: str) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,8 @@ from umcl_bench.models.base import Matrix, Model
 from umcl_bench.models.embeddings import kept
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import TINY, Baseline, ImageTower, Task
+
+T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
@@ -38,8 +39,8 @@ class Outcome(NamedTuple):
 class Evaluation:
     """A corpus and a model, and what is needed to bring them together.
 
-    `films` are the corpus's rows at the model's size. `altered` names what was done to them since they were read (a
-    corruption): embeddings of altered films are others. `keep` says whether embeddings are kept in the cache.
+    `films` are the corpus's rows at the model's size. `keep` says whether embeddings are kept in the cache. `fits` are
+    what `once` made.
     """
 
     corpus: Corpus
@@ -50,8 +51,8 @@ class Evaluation:
     device: str = "cpu"
     workers: int = 1
     reporter: Reporter = field(default_factory=lambda: Reporter(quiet=True))
-    altered: str = ""
     keep: bool = False
+    fits: dict[str, Any] = field(default_factory=dict)
 
     def embed(self, rows: Rows) -> Matrix:
         """Unit rows (len(rows), d) of films."""
@@ -76,9 +77,15 @@ class Evaluation:
         )
         return np.asarray(found.pixels[rows] > 127)
 
-    def with_films(self, films: FilmStack, altered: str) -> Evaluation:
-        """The same with films that something was done to."""
-        return dataclasses.replace(self, films=films, altered=f"{self.altered}/{altered}")
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """What is fitted on train and val: made once, however often the scored films are changed and scored again.
+
+        `make` may keep nothing of the scored films.
+        """
+        if what not in self.fits:
+            self.fits[what] = make()
+        found: T = self.fits[what]
+        return found
 
     def _kept(self, kind: str, make: Callable[[NDArray[np.uint8]], Matrix], rows: Rows) -> Matrix:
         films = self.films[rows]

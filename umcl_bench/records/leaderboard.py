@@ -90,7 +90,7 @@ def _each(records: list[Record], label: str, shown: list[Column]) -> tuple[list[
 
 def _columns(result: dict[str, Any], names: list[str]) -> list[Column]:
     """What a table shows beside the headline: what the task says, or the classes where they are few."""
-    keys = result["task"]["spec"].get("shown") or []
+    keys = [key for key in result["task"]["spec"].get("shown") or [] if key in result["metrics"]]
     if keys:
         return [Column(title_of(key), key, "macro") for key in keys]
     return [Column(name, result["headline"], name) for name in names] if len(names) <= _MOST_CLASSES else []

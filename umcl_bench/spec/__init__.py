@@ -58,8 +58,10 @@ from umcl_bench.spec.sizes import clinical_bert as clinical_bert
 from umcl_bench.spec.sizes import with_image_tower as with_image_tower
 from umcl_bench.spec.suites import SUITES as SUITES
 from umcl_bench.spec.suites import Suite as Suite
+from umcl_bench.spec.tasks import ROBUST as ROBUST
 from umcl_bench.spec.tasks import Intervals as Intervals
 from umcl_bench.spec.tasks import Task as Task
+from umcl_bench.spec.tasks import robust as robust
 from umcl_bench.values import digest as digest
 from umcl_bench.values import doc as doc
 from umcl_bench.values import flatten as flatten

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from umcl_bench.spec.evidence import Evidence, check_evidence
-from umcl_bench.spec.protocols import Protocol
+from umcl_bench.spec.protocols import CORRUPTIONS, MOVING, Grounding, PromptSensitivity, Protocol, Robust, Segmentation
 from umcl_bench.values import check_name as _check_name
 from umcl_bench.values import doc
 
@@ -37,6 +37,36 @@ class Task:
             if named.partition(" (")[0] not in self.metrics:
                 raise ValueError(f"{named!r} is not among the metrics {', '.join(self.metrics)}")
         check_evidence(self, self.evidence)
+
+
+ROBUST = "robust-"
+"""What the name of a task on corrupted films begins with."""
+
+
+def robust(task: Task) -> Task:
+    """The task on corrupted films, all else as it is: what it was led by is led by the mean over all corruptions.
+
+    Where masks or boxes are scored, nothing is turned or cropped. Raises ValueError for a task of many parts.
+    """
+    if isinstance(task.protocol, Robust | PromptSensitivity):
+        raise ValueError(f"{task.name} is many tasks already: corrupt the films of one of them")
+    metric, _, label = task.headline.removesuffix(")").partition(" (")
+    fixed = isinstance(task.protocol, Segmentation | Grounding)
+    names = tuple(name for name in CORRUPTIONS if not (fixed and name in MOVING))
+    kept = [item for item in task.evidence if item.field not in ("headline", "metrics")]
+    moved = [item._replace(field=item.field.replace("protocol.", "protocol.of.", 1)) for item in kept]
+    ours = Evidence("protocol.corruptions", "ours", "what happens to films, at three severities (data/corruptions.py)")
+    return replace(
+        task,
+        name=f"{ROBUST}{task.name}",
+        title=f"{task.title}, on corrupted films",
+        protocol=Robust(of=task.protocol, corruptions=names, figure=label),
+        headline=f"{metric} (corrupted)",
+        shown=tuple(
+            f"{metric} ({label})" for label in ("clean", "lowest tenth", "severity 1", "severity 2", "severity 3")
+        ),
+        evidence=(*moved, ours),
+    )
 
 
 @dataclass(frozen=True)

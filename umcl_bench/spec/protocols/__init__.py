@@ -7,6 +7,8 @@ from umcl_bench.spec.protocols.probing import Probe as Probe
 from umcl_bench.spec.protocols.retrieval import CONVIRT_SENTENCES as CONVIRT_SENTENCES
 from umcl_bench.spec.protocols.retrieval import EIGHT as EIGHT
 from umcl_bench.spec.protocols.retrieval import Retrieval as Retrieval
+from umcl_bench.spec.protocols.robustness import CORRUPTIONS as CORRUPTIONS
+from umcl_bench.spec.protocols.robustness import MOVING as MOVING
 from umcl_bench.spec.protocols.robustness import Robust as Robust
 from umcl_bench.spec.protocols.segmentation import GLORIA_FITTING as GLORIA_FITTING
 from umcl_bench.spec.protocols.segmentation import MGCA_FITTING as MGCA_FITTING
