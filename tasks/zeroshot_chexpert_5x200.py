@@ -25,5 +25,6 @@ TASK = Task(
             "for the values alone; scores are of global embeddings, where GLoRIA averages them with local ones",
         ),
         Evidence("metrics", "paper", "accuracy, F1, precision and recall over the classes; AUROC is ours"),
+        Evidence("headline", "paper", "accuracy of the most similar class"),
     ),
 )

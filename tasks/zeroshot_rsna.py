@@ -27,5 +27,6 @@ TASK = Task(
         Evidence("protocol.pooling", "code", "text embeddings are averaged, and the mean is normalised"),
         Evidence("protocol.threshold", "ours", "CheXzero's rule; how BioViL's accuracy and F1 are cut is not known"),
         Evidence("metrics", "paper", "AUROC, accuracy and F1; the others are ours"),
+        Evidence("protocol.findings", "paper", "the label of RSNA's boxes"),
     ),
 )

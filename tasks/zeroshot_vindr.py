@@ -53,5 +53,6 @@ TASK = Task(
         Evidence("protocol.temperature", "code", "softmax of raw cosines"),
         Evidence("protocol.threshold", "code", "the nearer prompt"),
         Evidence("metrics", "code", "AUROC, accuracy and F1; the others are ours"),
+        Evidence("protocol.case", "code", "the class's name as it is"),
     ),
 )
