@@ -39,7 +39,8 @@ def told(
 
     def fit(task: Task, at: Evaluation, train: Rows, val: Rows, seed: int) -> tuple[Predict, dict[str, Any]]:
         asked.append({"train": train, "val": val, "seed": seed})
-        return (lambda rows: say(truth_of(at.corpus, rows, fine_tune.findings_of(task, at.corpus)))), {}
+        truth = truth_of(at.corpus, fine_tune.check(task, at.corpus), fine_tune.findings_of(task, at.corpus))
+        return (lambda films: say(truth)), {}
 
     monkeypatch.setattr(fine_tune, "fit", fit)
     return fine_tune.run(task, at), asked

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import Quick
+from tests.protocols.fitting import evaluation, shortened, tiny_model
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.corruptions import corrupted
@@ -18,9 +20,9 @@ from umcl_bench.metrics.intervals import estimate_figure
 from umcl_bench.metrics.scores import Parts
 from umcl_bench.models.base import Matrix
 from umcl_bench.models.random import RandomEmbeddings
-from umcl_bench.protocols import robust, runner_of, zero_shot
+from umcl_bench.protocols import robust, runner_of, segmentation, zero_shot
 from umcl_bench.protocols.base import Evaluation, Outcome
-from umcl_bench.spec import Intervals, Robust, Task
+from umcl_bench.spec import Intervals, Robust, Segmentation, Task
 from umcl_bench.spec.protocols.robustness import CORRUPTIONS
 
 TASK = registry.get_task("robust-zeroshot-chexpert+corruptions=noise/rotation+severities=1/3")
@@ -200,10 +202,36 @@ def test_one_command_scores_a_task_on_corrupted_films(quick: Quick) -> None:
     assert "robust-TASK" in out
 
 
-def test_fits_are_made_once(phantom: Corpus, films: NDArray[np.uint8]) -> None:
-    at = Evaluation(phantom, films, Brightness())
-    made: list[int] = []
-    for _ in range(3):
-        worse = dataclasses.replace(at, films=films // 2)
-        assert worse.once("head", lambda: made.append(1) or len(made)) == 1  # type: ignore[func-returns-value]
-    assert made == [1]
+def test_fits_are_made_once_where_that_is_asked_for(phantom: Corpus, films: NDArray[np.uint8]) -> None:
+    at, made = Evaluation(phantom, films, Brightness()), []
+
+    def fit() -> int:
+        made.append(1)
+        return len(made)
+
+    shared = dataclasses.replace(at, fits={})
+    assert [dataclasses.replace(shared, films=films // 2).once("head", fit) for _ in range(3)] == [1, 1, 1]
+    assert [at.once("head", fit) for _ in range(2)] == [2, 3]
+
+
+def test_a_network_is_fitted_once_for_all_corruptions(
+    phantom: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path))
+    task, fitted, real = registry.get_task("robust-segment-lungs+corruptions=blur+severities=1/3"), [], segmentation.fit
+
+    def fit(*given: Any) -> Any:
+        fitted.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(segmentation, "fit", fit)
+    short = shortened("segment-lungs", steps=2, fractions=(1.0,)).protocol
+    assert isinstance(task.protocol, Robust)
+    assert isinstance(short, Segmentation)
+    task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, of=short))
+    outcome = robust.run(task, evaluation(play(phantom, "lungs"), tiny_model(phantom)))
+    assert fitted == [1]
+    assert list(outcome.parts) == ["100%/0 clean", "100%/0 blur/1", "100%/0 blur/3"]
+    clean, blurred = (outcome.parts[f"100%/0 {how}"].columns for how in ("clean", "blur/3"))
+    np.testing.assert_array_equal(blurred["true"], clean["true"])
+    assert not np.array_equal(blurred["predicted"], clean["predicted"])

@@ -40,7 +40,7 @@ class Evaluation:
     """A corpus and a model, and what is needed to bring them together.
 
     `films` are the corpus's rows at the model's size. `keep` says whether embeddings are kept in the cache. `fits` are
-    what `once` made.
+    what `once` made, where the same is scored again on other films.
     """
 
     corpus: Corpus
@@ -52,7 +52,7 @@ class Evaluation:
     workers: int = 1
     reporter: Reporter = field(default_factory=lambda: Reporter(quiet=True))
     keep: bool = False
-    fits: dict[str, Any] = field(default_factory=dict)
+    fits: dict[str, Any] | None = None
 
     def embed(self, rows: Rows) -> Matrix:
         """Unit rows (len(rows), d) of films."""
@@ -78,10 +78,12 @@ class Evaluation:
         return np.asarray(found.pixels[rows] > 127)
 
     def once(self, what: str, make: Callable[[], T]) -> T:
-        """What is fitted on train and val: made once, however often the scored films are changed and scored again.
+        """What is fitted on train and val: with `fits`, made once, however often the scored films are changed.
 
         `make` may keep nothing of the scored films.
         """
+        if self.fits is None:
+            return make()
         if what not in self.fits:
             self.fits[what] = make()
         found: T = self.fits[what]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -30,7 +32,7 @@ from umcl_bench.training.augment import augment
 from umcl_bench.training.device import training_precision
 from umcl_bench.training.supervised import Supervision, fit_network, in_batches
 
-Predict = Callable[[Rows], Floats]
+Predict = Callable[[NDArray[np.uint8]], Floats]
 """Rows of the corpus -> probabilities (n, c)."""
 
 _AT_ONCE = 64
@@ -86,7 +88,7 @@ def run(task: Task, at: Evaluation) -> Outcome:
         at.corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed
     ).items():
         chosen = train[places]
-        predict, fits[share.part] = fit(task, at, chosen, val, fit_seed(at, share))
+        predict, fits[share.part] = at.once(share.part, partial(fit, task, at, chosen, val, fit_seed(at, share)))
         truth = truth_of(at.corpus, chosen, findings)
         fits[share.part] |= {
             "films": len(chosen),
@@ -95,7 +97,7 @@ def run(task: Task, at: Evaluation) -> Outcome:
                 name for name, column in zip(findings, truth.T, strict=True) if not (column == 1).any()
             ],
         }
-        parts[share.part] = scores_of(at.corpus, rows, findings, value=predict(rows))
+        parts[share.part] = scores_of(at.corpus, rows, findings, value=predict(at.films[rows]))
     facts = {
         **note_schedule(protocol),
         "selection": "the step with the highest mean AUROC on val over the findings that are defined there",
@@ -120,11 +122,11 @@ def fit(task: Task, at: Evaluation, train: Rows, val: Rows, seed: int) -> tuple[
         return known_loss(network(augment(films, how.augment, draws)).float(), labels[places])
 
     def look() -> float:
-        return mean_auroc(predict(val), val_labels)
+        return mean_auroc(predict(at.films[val]), val_labels)
 
     @torch.inference_mode()
-    def predict(rows: Rows) -> Floats:
-        logits = in_batches(at.films[rows], _AT_ONCE, lambda batch: network(batch.to(device)))
+    def predict(films: NDArray[np.uint8]) -> Floats:
+        logits = in_batches(films, _AT_ONCE, lambda batch: network(batch.to(device)))
         return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
 
     with at.reporter.track(f"fine-tuning on {len(train)} films", how.budget(len(train))) as tick:

@@ -50,7 +50,7 @@ def check_model(task: Task, baseline: Baseline) -> None:
 
 def run(task: Task, at: Evaluation) -> Outcome:
     """Parts 'clean' and 'noise/1', behind those of the protocol where it has several: '10%/0 noise/1'."""
-    protocol, plain = _protocol(task), inner(task)
+    protocol, plain, at = _protocol(task), inner(task), dataclasses.replace(at, fits={})
     runner, scored = runner_of(plain), np.flatnonzero(at.corpus.splits == task.split)
     clean = runner.run(plain, at)
     figure = next(figure for figure in clean.figures if figure.label == protocol.figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from umcl_bench.training.device import training_precision
 from umcl_bench.training.supervised import Supervision, augment_masks, fit_network, in_batches
 
 Masks = NDArray[np.bool_]
-Predict = Callable[[Rows], Masks]
+Predict = Callable[[NDArray[np.uint8]], Masks]
 """Rows of the corpus -> masks (n, s, s)."""
 
 SPLITS = ("train", "val", "test")
@@ -81,9 +82,9 @@ def run(task: Task, at: Evaluation) -> Outcome:
         at.corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed
     ).items():
         chosen = train[places]
-        predict, fits[share.part] = fit(task, at, chosen, val, fit_seed(at, share))
+        predict, fits[share.part] = at.once(share.part, partial(fit, task, at, chosen, val, fit_seed(at, share)))
         fits[share.part] |= {"films": len(chosen), "patients": len(set(at.corpus.patients[chosen]))}
-        counts = count_pixels(predict(rows), truth)
+        counts = count_pixels(predict(at.films[rows]), truth)
         parts[share.part] = Scores(
             counts, at.corpus.patients[rows], at.corpus.ids[rows], (protocol.target,), groups_of(at.corpus, rows)
         )
@@ -150,8 +151,8 @@ def fit(task: Task, at: Evaluation, train: Rows, val: Rows, seed: int) -> tuple[
         same_tensors(network.trunk, at.model.image_tower())
 
     @torch.inference_mode()
-    def predict(rows: Rows) -> Masks:
-        return _above(_logits(network, at.films[rows], device), protocol.threshold)
+    def predict(films: NDArray[np.uint8]) -> Masks:
+        return _above(_logits(network, films, device), protocol.threshold)
 
     lesions = int(masks[kept].any(axis=(1, 2)).sum())
     about = {"decoder": network.kind, "encoder_tensors_as_in_the_tower": tensors, "trained_on": len(kept)}
