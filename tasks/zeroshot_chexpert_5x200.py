@@ -7,7 +7,9 @@ TASK = Task(
     title="Zero-shot 5x200 by GLoRIA: best of 5 prompts a class; standardised over all films (transductive)",
     paper="Huang et al., ICCV 2021 (GLoRIA)",
     dataset="chexpert-5x200@gloria",
-    protocol=ClassPrompts(findings=COMPETITION, count=5, seed=6, pooling="max", z_score=True),
+    protocol=ClassPrompts(
+        findings=COMPETITION, count=5, seed=6, pooling="max", z_score=True, similarity="global-and-local"
+    ),
     metrics=("argmax-accuracy", "argmax-f1", "argmax-precision", "argmax-recall", "auroc"),
     headline="argmax-accuracy",
     shown=("argmax-f1", "argmax-precision", "argmax-recall", "auroc"),
@@ -20,9 +22,10 @@ TASK = Task(
         Evidence("protocol.pooling", "code", "similarities.max(axis=1); its comment says average"),
         Evidence("protocol.z_score", "code", "utils.normalize over all films that are scored: transductive"),
         Evidence(
-            "protocol.temperature",
-            "ours",
-            "for the values alone; scores are of global embeddings, where GLoRIA averages them with local ones",
+            "protocol.similarity",
+            "code",
+            "the mean of global cosine and local similarity; its words are a text's own, where the code takes as many "
+            "tokens as the text has letters; a model without a local one has the global alone",
         ),
         Evidence("metrics", "paper", "accuracy, F1, precision and recall over the classes; AUROC is ours"),
         Evidence("headline", "paper", "accuracy of the most similar class"),

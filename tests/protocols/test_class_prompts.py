@@ -26,6 +26,7 @@ from umcl_bench.validate.task_checks import Told, numbered_films
 
 FEW = Intervals(resamples=30)
 FIVE = ("zeroshot-chexpert-5x200", "zeroshot-chexpert-5x200-medclip", "zeroshot-chexpert-5x200-cxr-clip")
+LOCAL_MEAN = {"pooling": "mean-embedding", "similarity": "global-and-local"}
 RULES = [registry.get_task(name).protocol for name in FIVE]
 
 
@@ -164,6 +165,33 @@ def test_runs_draw_anew_and_their_spread_is_a_figure(five: Corpus) -> None:
         np.testing.assert_array_equal(one, other.value)
 
 
+class Local(RandomEmbeddings):
+    """Random vectors, and a local similarity that is the text's place in its list."""
+
+    def local_similarity(self, films: NDArray[np.uint8], texts: Sequence[str]) -> Matrix:
+        return np.tile(np.arange(len(texts), dtype=np.float32), (len(films), 1))
+
+
+def test_local_similarities_count_half_where_the_task_asks_and_the_model_has_them(five: Corpus) -> None:
+    rng = np.random.default_rng(2)
+    films, sets = unit_rows(rng, 4, 3), [unit_rows(rng, n, 3) for n in (2, 3)]
+    local = [rng.random((4, n)) for n in (2, 3)]
+    found = protocol.class_scores(films, sets, ClassPrompts(pooling="max", similarity="global-and-local"), local)  # type: ignore[arg-type]
+    for i in range(4):
+        for k in range(2):
+            assert found[i, k] == pytest.approx(
+                max((films[i] @ t + s) / 2 for t, s in zip(sets[k], local[k][i], strict=True))
+            )
+    both = task(count=5, pooling="max", similarity="global-and-local")
+    told = score(both, five, Local(16, 0))
+    assert told.facts["similarity"] == "the mean of the global and GLoRIA's local one"
+    assert (told.parts[""].columns["decision"].argmax(axis=1) == 4).all()  # its prompts stand last
+    without = score(both, five, RandomEmbeddings(16, 0))
+    assert str(without.facts["similarity"]).startswith("global")
+    plain = score(task(count=5, pooling="max"), five, Local(16, 0))
+    np.testing.assert_array_equal(plain.parts[""].value, without.parts[""].value)
+
+
 def test_decisions_do_not_depend_on_the_temperature_but_values_do(five: Corpus) -> None:
     one, other = (score(task(temperature=t), five, RandomEmbeddings(32, 0)).parts[""] for t in (1.0, 0.01))
     np.testing.assert_array_equal(one.columns["decision"], other.columns["decision"])
@@ -204,8 +232,8 @@ def test_films_with_several_classes_and_classes_without_prompts_are_refused(phan
         protocol.check(task(findings=("Edema", "Fracture")), five)
     with pytest.raises(UsageError, match="lacks COVID-19"):
         protocol.check(task(findings=("Edema", "COVID-19")), five)
-    for wrong in ({"runs": 2}, {"findings": ("Edema",)}, {"pooling": "median"}, {"count": -1}):
-        with pytest.raises(ValueError, match=r"must|runs|two"):
+    for wrong in ({"runs": 2}, {"findings": ("Edema",)}, {"pooling": "median"}, {"count": -1}, LOCAL_MEAN):
+        with pytest.raises(ValueError, match=r"must|runs|two|local"):
             ClassPrompts(**wrong)
 
 

@@ -11,7 +11,7 @@ from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.reports.labeler import label_sentence
 from umcl_bench.data.reports.sections import choose, sections
 from umcl_bench.data.reports.sentences import split_sentences
-from umcl_bench.data.tokens import train_tokenizer
+from umcl_bench.data.tokens import train_tokenizer, word_numbers
 from umcl_bench.errors import UsageError
 from umcl_bench.models.dual import TextBatch
 from umcl_bench.models.prompts import finding_sentences
@@ -20,7 +20,7 @@ from umcl_bench.training.batches import Batch, TrainingRows, training_rows
 from umcl_bench.training.feed import Feed
 from umcl_bench.training.runtime import World
 from umcl_bench.training.start import empty_encoder, start_encoder
-from umcl_bench.training.texts import lists_of, word_numbers
+from umcl_bench.training.texts import lists_of
 
 
 def rows_of(name: str, corpus: Corpus) -> tuple[Recipe, TrainingRows, Batch]:

@@ -62,3 +62,18 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Token
     for row, values in enumerate(rows):
         ids[row, : len(values)] = values
     return Tokens(ids, lengths, truncated)
+
+
+def continuing_pieces(tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """Which pieces of the vocabulary go on with a word."""
+    pieces = tokenizer.get_vocab()
+    continues = np.zeros(len(pieces), dtype=bool)
+    continues[[number for piece, number in pieces.items() if piece.startswith("##")]] = True
+    return continues
+
+
+def word_numbers(ids: NDArray[np.int64], continues: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Which word of its text each token (n, l) belongs to, -1 for special tokens: pieces of a word share its number."""
+    special = ids < len(SPECIAL)
+    begins = ~special & ~continues[ids]
+    return np.where(special, -1, np.cumsum(begins, axis=1) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,14 @@ class Model(Protocol):
 
     def image_tower(self) -> ImageTrunk:
         """A copy of the image tower without its projection, to be trained further: the model itself stays as it is."""
+
+
+@runtime_checkable
+class LocalModel(Protocol):
+    """What some models have beside: how alike the words of a text and the places of a film are."""
+
+    def local_similarity(self, films: NDArray[np.uint8], texts: Sequence[str]) -> Matrix | None:
+        """Films (n, s, s) and m texts -> (n, m); None where the model has learned nothing of the kind."""
 
 
 def embed_each(model: Model, prompts: Sequence[Sequence[str]]) -> PromptSets:

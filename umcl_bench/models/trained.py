@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from umcl_bench.data.tokens import continuing_pieces, word_numbers
 from umcl_bench.errors import UsageError
 from umcl_bench.models.base import Matrix, PromptPair, PromptSets, embed_each
 from umcl_bench.models.dual import DualEncoder
@@ -20,6 +21,8 @@ from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.prompts import tokenise_names
 from umcl_bench.models.towers import ImageEncoder, choose_attention, with_stride
 from umcl_bench.models.trunks import ImageTrunk
+from umcl_bench.objectives.terms import options
+from umcl_bench.objectives.terms.gloria import best_words
 from umcl_bench.progress import Reporter
 from umcl_bench.spec import Recipe
 
@@ -124,6 +127,23 @@ class TrainedModel:
             return embed_each(self, prompts)
         own = self.embed_findings(findings, (), ())
         return PromptSets(tuple(row[None] for row in own.positive), own.how)
+
+    @torch.inference_mode()
+    def local_similarity(self, films: NDArray[np.uint8], texts: Sequence[str]) -> Matrix | None:
+        """GLoRIA's local similarity, temp2 max_j cos(w_j, c_j) (n, m); None where it was not trained for it."""
+        found = [term for term in self.recipe.baseline.objective.terms if term.kind == "local-attention"]
+        if not found or self.recipe.baseline.prompt.kind != "hand":
+            return None
+        temps = options(found[0])
+        ids, lengths = self._tokens(list(texts))
+        numbers = torch.from_numpy(word_numbers(ids.cpu().numpy(), continuing_pieces(self.tokenizer))).to(self.device)
+        words = self.encoder.text.words(self.encoder.text.embed(ids), lengths, numbers)[1].float()
+
+        def of_films(batch: NDArray[np.uint8]) -> Matrix:
+            patches = self.encoder.image.patches(self._on_device(batch))[1].float()
+            return np.asarray((temps["temp2"] * best_words(patches, words, temps["temp1"])).cpu().numpy())
+
+        return self._in_batches(films, of_films, len(texts))
 
     def image_tower(self) -> ImageTrunk:
         """A copy of the image tower without its projection."""

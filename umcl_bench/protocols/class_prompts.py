@@ -14,7 +14,7 @@ from umcl_bench.data.prompts.grids import class_prompts, drawn
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.decisions import argmax_shares
 from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
-from umcl_bench.models.base import Matrix
+from umcl_bench.models.base import LocalModel, Matrix
 from umcl_bench.protocols.base import Evaluation, Outcome, labelled_findings, labelled_rows, scores_of
 from umcl_bench.spec import Baseline, ClassPrompts, Task
 
@@ -65,19 +65,45 @@ def run(task: Task, at: Evaluation) -> Outcome:
     how = ""
     for part in names:
         texts = drawn(published, protocol.count, stream)
-        sets = at.model.embed_classes([name.lower() for name in findings], [texts[name] for name in findings])
-        scores, how = class_scores(films, sets.each, protocol), sets.how
+        asked = [texts[name] for name in findings]
+        sets = at.model.embed_classes([name.lower() for name in findings], asked)
+        local, how = _local(at, rows, asked, protocol), sets.how
+        scores = class_scores(films, sets.each, protocol, local)
         value = softmax(scores / protocol.temperature, axis=1)
         decision = argmax_shares(np.round(scores, _DECIMALS))
         parts[part] = scores_of(at.corpus, rows, findings, value=value, decision=decision, target=target)
     figures = PLAIN if protocol.runs == 1 else (Figure("", names), Figure(SPREAD, names, "sd"))
-    return Outcome(parts, {"prompts": how, **_facts(protocol)}, figures)
+    similarity = "the mean of the global and GLoRIA's local one" if local else "global: the whole film, the whole text"
+    return Outcome(parts, {"prompts": how, "similarity": similarity, **_facts(protocol)}, figures)
 
 
-def class_scores(films: Floats, prompts: Sequence[Matrix], protocol: ClassPrompts) -> Floats:
-    """The score of each class (n, c), from unit rows of films (n, d) and of each class's prompts (p, d)."""
-    scores = np.stack([_pooled(films, texts.astype(np.float64), protocol.pooling) for texts in prompts], axis=1)
+def class_scores(
+    films: Floats, prompts: Sequence[Matrix], protocol: ClassPrompts, local: Sequence[Floats] = ()
+) -> Floats:
+    """The score of each class (n, c), from unit rows of films (n, d) and of each class's prompts (p, d).
+
+    `local` are the local similarities (n, p) of each class's prompts, where these count too.
+    """
+    pooled = []
+    for k, texts in enumerate(prompts):
+        if protocol.pooling == "mean-embedding":
+            mean = texts.astype(np.float64).mean(axis=0)
+            pooled.append(films @ (mean / np.linalg.norm(mean)))
+            continue
+        each = films @ texts.astype(np.float64).T
+        each = (each + local[k]) / 2 if local else each
+        pooled.append(each.max(axis=1) if protocol.pooling == "max" else each.mean(axis=1))
+    scores = np.stack(pooled, axis=1)
     return standardised(scores) if protocol.z_score else scores
+
+
+def _local(at: Evaluation, rows: Rows, prompts: Sequence[Sequence[str]], protocol: ClassPrompts) -> list[Floats]:
+    """The local similarities (n, p) of each class's prompts; none where task or model have none."""
+    if protocol.similarity == "global" or not isinstance(at.model, LocalModel):
+        return []
+    found = at.model.local_similarity(at.films[rows], [text for texts in prompts for text in texts])
+    ends = np.cumsum([len(texts) for texts in prompts])[:-1]
+    return [] if found is None else np.split(found.astype(np.float64), ends, axis=1)
 
 
 def standardised(scores: Floats) -> Floats:
@@ -91,14 +117,6 @@ def standardised(scores: Floats) -> Floats:
     return out
 
 
-def _pooled(films: Floats, texts: Floats, pooling: str) -> Floats:
-    if pooling == "mean-embedding":
-        mean = texts.mean(axis=0)
-        return np.asarray(films @ (mean / np.linalg.norm(mean)))
-    cosines = films @ texts.T
-    return np.asarray(cosines.max(axis=1) if pooling == "max" else cosines.mean(axis=1))
-
-
 def _one_hot(corpus: Corpus, rows: Rows, findings: Sequence[str]) -> Floats:
     """1 where the source states a finding as present, else 0: an uncertain one is not, by any published 5x200."""
     stated = corpus.stated[rows][:, [corpus.classes.index(name) for name in findings]]
@@ -107,7 +125,7 @@ def _one_hot(corpus: Corpus, rows: Rows, findings: Sequence[str]) -> Floats:
 
 def _facts(protocol: ClassPrompts) -> dict[str, Any]:
     one_class = "exactly one of the classes is stated as present; an uncertain one is not"
-    facts: dict[str, Any] = {"classes": one_class, "similarity": "global: of the whole film with the whole text"}
+    facts: dict[str, Any] = {"classes": one_class}
     if protocol.count:
         facts["draw"] = f"Python's random.Random({protocol.seed}).sample, class after class, run after run"
     if protocol.z_score:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from umcl_bench.data.films import FilmStack, take
+from umcl_bench.data.tokens import word_numbers
 from umcl_bench.errors import BenchError
 from umcl_bench.models.dual import TextBatch
 from umcl_bench.objectives.targets import Meaning, Side
@@ -23,7 +24,6 @@ from umcl_bench.training.augment import draw
 from umcl_bench.training.batches import FILMS, Batch, TrainingRows
 from umcl_bench.training.peers import Peers
 from umcl_bench.training.runtime import World
-from umcl_bench.training.texts import word_numbers
 
 AHEAD = 2
 

@@ -20,7 +20,7 @@ from umcl_bench.data.laterality import names_side
 from umcl_bench.data.reports.labeler import label_sentence
 from umcl_bench.data.reports.sections import choose, sections
 from umcl_bench.data.reports.sentences import split_sentences
-from umcl_bench.data.tokens import SPECIAL, Tokens, encode
+from umcl_bench.data.tokens import Tokens, continuing_pieces, encode
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.models.prompts import finding_sentences, state_names
 from umcl_bench.spec import Baseline, Recipe
@@ -201,9 +201,6 @@ def collect(
                 states.append(-1)
             set_of[row] = names[text]
     of_finding = [np.flatnonzero(column > 0).tolist() for column in told.present.T]
-    pieces = tokenizer.get_vocab()
-    continues = np.zeros(len(pieces), dtype=bool)
-    continues[[number for piece, number in pieces.items() if piece.startswith("##")]] = True
     return Texts(
         names=encode(tokenizer, [name.lower() for name in names], room - baseline.prompt.length),
         name_states=np.array(states, dtype=np.int64),
@@ -215,7 +212,7 @@ def collect(
         report_present=told.present,
         report_absent=told.absent,
         sided=np.array([names_side(text) for text in told.texts], dtype=bool),
-        continues=continues,
+        continues=continuing_pieces(tokenizer),
     )
 
 
@@ -275,10 +272,3 @@ def _sentences(reports: Sequence[str], present: Claims, classes: tuple[str, ...]
         if baseline.objective.loss == "soft":
             claims[0, denying, column] = 1
     return _Reports(texts, of_row, claims[0], claims[1])
-
-
-def word_numbers(ids: Numbers, continues: NDArray[np.bool_]) -> Numbers:
-    """Which word of its text each token (n, l) belongs to, -1 for special tokens: pieces of a word share its number."""
-    special = ids < len(SPECIAL)
-    begins = ~special & ~continues[ids]
-    return np.where(special, -1, np.cumsum(begins, axis=1) - 1)

@@ -49,9 +49,24 @@ def similarities(patches: Tensor, words: Tensor, temp1: float, temp2: float, ele
     return torch.cat(rows)
 
 
-def _tile(patches: Tensor, words: Tensor, temp1: float, temp2: float) -> Tensor:
-    """As the definition, but without a context c_j for each film, text and word, and so with nothing as wide as d.
+def best_words(patches: Tensor, words: Tensor, temp1: float) -> Tensor:
+    """max_j cos(w_j, c_j) of every film of patches (n, p, d) with every text of words (m, w, d): (n, m).
 
+    GLoRIA's local similarity when it classifies (gloria_model.py get_local_similarities, there times 5), where training
+    has the soft maximum Z.
+    """
+    return _cosines(patches, words[:, words.any(-1).any(0)], temp1).amax(2)
+
+
+def _tile(patches: Tensor, words: Tensor, temp1: float, temp2: float) -> Tensor:
+    z: Tensor = (temp2 * _cosines(patches, words, temp1)).logsumexp(2)
+    return z
+
+
+def _cosines(patches: Tensor, words: Tensor, temp1: float) -> Tensor:
+    """cos(w_j, c_j) (n, m, w), minus infinity for padding.
+
+    As the definition, but without a context c_j for each film, text and word, and so with nothing as wide as d:
     w_j . c_j is sum_m a_mj s_mj, and |c_j|^2 a quadratic form of the a_mj with the regions' products.
     """
     padding = ~words.detach().any(-1)
@@ -60,6 +75,5 @@ def _tile(patches: Tensor, words: Tensor, temp1: float, temp2: float) -> Tensor:
     a = (temp1 * of_words).softmax(3)
     square = (torch.einsum("nmwp,npq->nmwq", a, patches @ patches.transpose(1, 2)) * a).sum(3)
     lengths = square.clamp(min=1e-24).sqrt() * words.norm(dim=2).masked_fill(padding, 1.0)
-    cosine = (a * s).sum(3) / lengths
-    z: Tensor = (temp2 * cosine).masked_fill(padding, -torch.inf).logsumexp(2)
-    return z
+    cosines: Tensor = (a * s).sum(3) / lengths
+    return cosines.masked_fill(padding, -torch.inf)

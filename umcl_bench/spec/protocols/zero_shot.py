@@ -62,7 +62,9 @@ class ClassPrompts:
     The prompts of a class are a set of data/prompts in one of its spellings, with the spaces of empty slots 'kept' or
     'stripped'. `count` of them are drawn without replacement by Python's generator seeded with `seed`, class after
     class in the set's order, and again for each of the `runs`, on the same stream; 0 takes all. A class's score is the
-    'max' or mean of its prompts' cosines, or the cosine with the normalised mean of their embeddings. With `z_score`
+    'max' or mean of its prompts' cosines, or the cosine with the normalised mean of their embeddings. In the place of a
+    cosine, 'global-and-local' has its mean with GLoRIA's similarity of words and places, where a model has one. With
+    `z_score`
     each class's scores are standardised over all the films that are scored: transductive, a film's score depends on
     the others. A film is of the class with the highest score; equal ones (to nine decimals) share it. Its value is the
     softmax of the scores over `temperature`, which no decision depends on.
@@ -77,6 +79,7 @@ class ClassPrompts:
     runs: int = 1
     pooling: Pooling = "mean-score"
     z_score: bool = False
+    similarity: Literal["global", "global-and-local"] = "global"
     temperature: float = 1.0
     kind: Literal["class-prompts"] = "class-prompts"
 
@@ -85,11 +88,14 @@ class ClassPrompts:
         _check_choice("spelling", self.spelling, Spelling)
         _check_choice("empty_slots", self.empty_slots, Literal["kept", "stripped"])
         _check_choice("pooling", self.pooling, Pooling)
+        _check_choice("similarity", self.similarity, Literal["global", "global-and-local"])
         _check_range("count", self.count, 0, 10**6)
         _check_range("runs", self.runs, 1, 1000)
         _check_range("temperature", self.temperature, 1e-3, 1e3)
         if self.runs > 1 and not self.count:
             raise ValueError("runs differ by the prompts that are drawn; with count 0 all are taken")
+        if self.similarity != "global" and self.pooling == "mean-embedding":
+            raise ValueError("local similarities are of a text; the mean of embeddings has none")
         if len(self.findings) < 2:
             raise ValueError("a class is chosen among at least two findings")
 
