@@ -26,7 +26,7 @@ LAYERS = (
     ("launch", "validate"),
     ("sweep",),
     ("cli_options",),
-    ("cli_data", "cli_models", "cli_sweep", "cli_train", "cli_validate"),
+    ("cli_data", "cli_models", "cli_records", "cli_sweep", "cli_train", "cli_validate"),
     ("cli",),
     ("__main__",),
 )
@@ -89,6 +89,7 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
         ["run", "--help"],
         ["export", "--help"],
         ["validate", "--help"],
+        ["compare", "--help"],
         ["data", "check", "--help"],
         ["data", "explain", "rsna@gloria"],
         ["list", "models"],

@@ -92,17 +92,46 @@ def estimate_figure(runs: Sequence[Parts], metric: str, figure: Figure, how: Int
     classes' spreads. Raises ValueError where the samples of the parts or runs are not the same.
     """
     found = get_metric(metric)
-    chosen = [[parts[name] for name in figure.parts] for parts in runs]
-    if not same_samples([scores for parts in chosen for scores in parts]):
+    (of,) = resampled_figures([runs], found, figure, how)
+    return _estimates(runs[0][figure.parts[0]], found, of.points.mean(axis=0), of.boot, of.defined, how)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A figure of several runs (r) of one model: in the sample, and the runs' mean in each resample (b).
+
+    `points` are (r, c + 1) and `boot` (b, c + 1): each class (or the joint figure), and last the macro figure, over the
+    `defined` classes (c,).
+    """
+
+    points: Floats
+    boot: Floats
+    defined: NDArray[np.bool_]
+
+
+def resampled_figures(
+    models: Sequence[Sequence[Parts]], metric: Metric, figure: Figure, how: Intervals
+) -> list[Resampled]:
+    """The figure of each model, which may have several runs; each resample draws the same patients for all models.
+
+    The macro figures of all models are over the same classes: those that are defined in the sample for all of them.
+    Raises ValueError where the samples of the models, runs or parts are not the same.
+    """
+    chosen = [[[parts[name] for name in figure.parts] for parts in runs] for runs in models]
+    if not same_samples([scores for runs in chosen for parts in runs for scores in parts]):
         raise ValueError("the scores are not of the same samples")
-    first = chosen[0][0]
+    first = chosen[0][0][0]
     itself = np.ones((1, len(first.id)))
-    defined = ~np.isnan(np.mean([figure_of(parts, found, figure, itself) for parts in chosen], axis=0)[0])
-    points, *boot = (
-        np.mean([_with_macro(parts, found, figure, weights, defined) for parts in chosen], axis=0)
-        for weights in (itself, *resampled_weights(first.patient, how))
-    )
-    return _estimates(first, found, points[0], np.concatenate(boot), defined, how)
+    known = [figure_of(parts, metric, figure, itself)[0] for runs in chosen for parts in runs]
+    defined = ~np.isnan(np.mean(known, axis=0))
+    points = [
+        np.concatenate([_with_macro(parts, metric, figure, itself, defined) for parts in runs]) for runs in chosen
+    ]
+    boot: list[list[Floats]] = [[] for _ in chosen]
+    for weights in resampled_weights(first.patient, how):
+        for at, runs in enumerate(chosen):
+            boot[at].append(np.mean([_with_macro(parts, metric, figure, weights, defined) for parts in runs], axis=0))
+    return [Resampled(own, np.concatenate(blocks), defined) for own, blocks in zip(points, boot, strict=True)]
 
 
 def figure_of(parts: Sequence[Scores], metric: Metric, figure: Figure, weights: Floats) -> Floats:

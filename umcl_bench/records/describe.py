@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from umcl_bench.records.leaderboard import interval, marks
+import numpy as np
+
+from umcl_bench.metrics.delong import delong, logit_interval
+from umcl_bench.records.leaderboard import interval, marks, number
 from umcl_bench.records.store import Record
 from umcl_bench.spec import Baseline, Recipe, Setting, Size, Task, digest, flatten, to_dict
 
@@ -65,13 +68,53 @@ def describe_record(record: Record) -> str:
     lines = [f"run {record.id}", *(f"{name:<13} {text}" for name, text in facts.items())]
     lines += [f"{'warning':<13} {text}" for text in r["warnings"]] + [f"{'note':<13} {text}" for text in data["notes"]]
     lines.append("")
-    width = max(map(len, r["metrics"]), default=0)
-    for metric, estimates in r["metrics"].items():
+    return "\n".join([*lines, *_figures(record)])
+
+
+def _figures(record: Record) -> list[str]:
+    """Every figure with its interval and counts; beside the bootstrap's interval of a class's AUROC the analytic."""
+    metrics, lines = record.result["metrics"], []
+    width = max(map(len, metrics), default=0)
+    for metric, estimates in metrics.items():
+        analytic = _analytic(record, metric)
         for name, e in estimates.items():
             undefined = f", undefined in {e['undefined']:.0%} of resamples" if e["undefined"] else ""
-            counts = "" if name == "macro" else f"  {e['positives']}+ {e['negatives']}-"
-            lines.append(f"  {metric:<{width}} {name:<28} {interval(e)}{counts}{undefined}")
-    return "\n".join(lines)
+            beside = f", DeLong [{', '.join(map(number, analytic[name]))}]" if name in analytic else ""
+            lines.append(f"  {metric:<{width}} {name:<28} {interval(e)}  {_counts(name, estimates)}{beside}{undefined}")
+    return lines + ([_DELONG] if any("DeLong" in line for line in lines) else [])
+
+
+_DELONG = (
+    "  DeLong: the analytic interval of an AUROC, symmetric about its logit, with Obuchowski's variance, which lets "
+    "films of one patient depend on each other"
+)
+
+
+def _counts(name: str, estimates: dict[str, Any]) -> str:
+    """The positives and negatives of a class, or its samples; those of the mean, and the classes that are in it."""
+    e = estimates[name]
+    counts = f"{e['positives']}+ {e['negatives']}-" if e["positives"] + e["negatives"] else ""
+    classes = [key for key in estimates if key != "macro"]
+    if name != "macro" or len(classes) < 2:
+        return counts or f"n {e['n']}"
+    lacking = [key for key in classes if estimates[key]["value"] is None]
+    said = f"n {e['n']}, over {len(classes) - len(lacking)} of {len(classes)} classes"
+    return f"{said}; undefined: {', '.join(lacking)}" if lacking else said
+
+
+def _analytic(record: Record, key: str) -> dict[str, tuple[float | None, float | None]]:
+    """The analytic interval of each class, where the figure is an AUROC or a mean of several parts' AUROCs."""
+    metric, figure = record.figure(key)
+    if metric != "auroc" or figure.over != "mean":
+        return {}
+    parts, level = record.parts(), record.result["intervals"]["level"]
+    chosen = [parts[name] for name in figure.parts]
+    found: dict[str, tuple[float | None, float | None]] = {}
+    for k, name in enumerate(chosen[0].classes):
+        areas = delong(np.stack([scores.value[:, k] for scores in chosen]), chosen[0].target[:, k], chosen[0].patient)
+        low, high = logit_interval(areas, np.full(len(chosen), 1 / len(chosen)), level)
+        found[name] = (None, None) if np.isnan(low) else (low, high)
+    return found
 
 
 def describe_training(facts: dict[str, Any]) -> str:

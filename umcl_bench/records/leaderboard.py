@@ -75,8 +75,8 @@ def _table(records: list[Record], rows: Rows) -> Table:
     header, body = rows(records, f"{title_of(first['headline'])} [95 % CI]", _columns(first, names))
     used = {mark for record in records for mark in marks(record)}
     return Table(
-        title=_title(first),
-        caption=_caption(first, names),
+        title=task_title(first),
+        caption=caption_of(first, names),
         header=tuple(header),
         rows=tuple(body),
         footnotes=(*(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used), *flips(records)),
@@ -137,7 +137,8 @@ def marks(record: Record) -> str:
     return "".join(mark for mark in MARKS if held[mark])
 
 
-def _title(result: dict[str, Any]) -> str:
+def task_title(result: dict[str, Any]) -> str:
+    """The task, and on whose films; the phantom is called that."""
     source = result["data"]["source"]
     where = (
         "the PHANTOM (synthetic films, no patients)"
@@ -148,7 +149,8 @@ def _title(result: dict[str, Any]) -> str:
     return f"{result['task']['name']} on {where}{', split ' if split else ''}{split}"
 
 
-def _caption(result: dict[str, Any], names: list[str]) -> str:
+def caption_of(result: dict[str, Any], names: list[str]) -> str:
+    """What a table's figures are of: films, patients, split, findings that are defined, and the data's choices."""
     data, spec, estimates = result["data"], result["task"]["spec"], result["metrics"][result["headline"]]
     defined = sum(
         estimates[name]["value"] is not None for name in names
@@ -156,9 +158,10 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     patients = f"{result['intervals']['patients']:,} patients"
     views = "" if spec["views"] == "all" else f"{spec['views']} "
     unit = result.get("unit", "films")
+    positives = [estimates[name]["positives"] for name in names if estimates[name]["value"] is not None]
     parts = [
         f"{result.get('films', estimates['macro']['n']):,} {views}{unit} of {patients}, split {spec['split']}",
-        *([f"{defined} of {len(names)} findings defined"] if estimates["macro"]["positives"] and names else []),
+        *([f"{defined} of {len(names)} findings defined{_range(positives)}"] if any(positives) else []),
         f"data {data['fingerprint']}",
         f"task {result['task']['digest']}",
     ]
@@ -169,6 +172,12 @@ def _caption(result: dict[str, Any], names: list[str]) -> str:
     if "label_policy" in data["facts"]:
         parts.append(data["facts"]["label_policy"])
     return "; ".join(parts)
+
+
+def _range(positives: list[int]) -> str:
+    """How many positives the findings have, the rarest and the commonest."""
+    low, high = min(positives), max(positives)
+    return f", with {f'{low:,} to ' if low < high else ''}{high:,} positives"
 
 
 def _row(record: Record, shown: list[Column]) -> tuple[str, ...]:
@@ -248,7 +257,7 @@ def to_terminal(found: list[Table], width: int | None = None) -> str:
         for table in found:
             rich = RichTable(title=Text(table.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
             for at, name in enumerate(table.header):
-                left = name in ("model", "size", "marks")
+                left = name in ("model", "size", "marks", "against", "class")
                 rich.add_column(Text(name), no_wrap=at < _FIXED, justify="left" if left else "right", overflow="fold")
             for row in table.rows:
                 rich.add_row(*(Text(cell) for cell in row))

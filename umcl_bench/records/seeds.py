@@ -37,7 +37,7 @@ def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list
     """Header and rows of one table."""
     groups: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda r: int(r.result["model"]["recipe"]["repeat"])):
-        groups.setdefault(_without_seed(record), []).append(record)
+        groups.setdefault(without_seed(record), []).append(record)
     firsts = [list({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
     found = [(group, _mean(group)) for group in firsts]  # of a seed that was run again, the first
     sign = sign_of(records[0].result["headline"])
@@ -48,7 +48,8 @@ def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list
     return header, [_row(group, estimates, shown) for group, estimates in found]
 
 
-def _without_seed(record: Record) -> str:
+def without_seed(record: Record) -> str:
+    """A digest that is the same for runs that differ by their seed (or how often they were run) alone."""
     recipe = {k: v for k, v in record.result["model"]["recipe"].items() if k not in ("seed", "repeat")}
     explains = {field.name for field in dataclasses.fields(Baseline) if field.metadata.get("doc")}
     recipe["baseline"] = {k: v for k, v in recipe["baseline"].items() if k not in explains}
