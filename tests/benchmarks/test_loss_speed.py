@@ -8,7 +8,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def step(how: str, n: int, d: int = 512, findings: int = 14) -> Callable[[], Non
     return lambda: loss().backward()  # type: ignore[no-untyped-call]
 
 
-def in_turns(runs: dict[str, Callable[[], None]], benchmark: BenchmarkFixture, rounds: int, warmup: int) -> None:
+def in_turns(runs: Mapping[str, Callable[[], object]], benchmark: BenchmarkFixture, rounds: int, warmup: int) -> None:
     """Prints the least seconds of each, on the clock and of the processor, beside the first's and the second's."""
     wall, processor = (dict.fromkeys(runs, math.inf) for _ in range(2))
 

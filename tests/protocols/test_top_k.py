@@ -97,13 +97,15 @@ def test_places_do_not_depend_on_the_order_of_rows_the_threads_or_the_precision(
 
 
 @pytest.mark.parametrize("cells", [1 << 23, 200, 1])
-def test_cuts_are_those_of_the_whole_matrix(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ks", [(1, 5, 10, 60, 100), (2,), (1, 5)])
+def test_cuts_are_those_of_the_whole_matrix(ks: tuple[int, ...], cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     queries, candidates = unit(rng, 30), tied(rng, 60)
     own, theirs = rng.random((30, 4)) < 0.4, rng.random((60, 4)) < 0.3
     monkeypatch.setattr(top_k, "_CELLS", cells)
-    found = top_k.cuts(queries, candidates, own, theirs, (1, 5, 10, 60, 100))
-    assert list(found) == [1, 5, 10, 60]
+    monkeypatch.setattr(top_k, "_LEAST", 1)
+    found = top_k.cuts(queries, candidates, own, theirs, ks)
+    assert list(found) == [k for k in ks if k <= 60]
     relevant = np.array([[bool((a & b).any()) for b in theirs] for a in own])
     for k, counts in found.items():
         assert list(zip(*counts, strict=True)) == slow_cut(exact(queries, candidates), relevant, k)

@@ -64,8 +64,8 @@ def check(task: Task, corpus: Corpus) -> Rows:
         rows = rows[[bool(_words(report)) for report in corpus.reports[rows]]]
         if len({_words(report) for report in corpus.reports[rows]}) < 2:
             raise UsageError(
-                f"task {task.name} needs {task.split} films ({task.views} views) with different reports, to choose from "
-                f"these; {corpus.source} has {len(rows)} with a report"
+                f"task {task.name} needs {task.split} films ({task.views} views) with different reports, to choose "
+                f"from; {corpus.source} has {len(rows)} with a report"
             )
     return rows
 
@@ -135,7 +135,7 @@ def _by_study(at: Evaluation, rows: Rows, protocol: Retrieval) -> tuple[dict[str
         _unknown(films.groups, len(owners)),
     )
     pairs = np.stack([np.arange(len(rows)), texts.of_film], axis=1)
-    there, back = best_places(np.nan_to_num(films.z), np.nan_to_num(words), pairs, at.device)
+    there, back = best_places(_numbers(films.z), _numbers(words), pairs, at.device)
     own = np.ones(len(rows), dtype=np.int64), np.bincount(texts.of_film, minlength=len(owners))
     every = {
         "image to text": (films, reports, there, own[0]),
@@ -193,8 +193,8 @@ def _cuts_of(queries: Side, candidates: Side, device: str) -> Answers:
     queries, n = queries.take(np.flatnonzero(queries.classes.any(axis=1))), len(candidates.z)
     answerable = np.any(queries.classes & candidates.classes.any(axis=0), axis=1)
     found = cuts(
-        np.nan_to_num(queries.z),
-        np.nan_to_num(candidates.z),
+        _numbers(queries.z),
+        _numbers(candidates.z),
         queries.classes,
         candidates.classes,
         sorted({*HITS, *PRECISIONS}),
@@ -283,6 +283,11 @@ def _named(what: str, names: Sequence[object] | Names) -> Names:
 
 def _unknown(groups: Mapping[str, Names], n: int) -> dict[str, Names]:
     return {name: np.full(n, "", dtype=object) for name in groups}
+
+
+def _numbers(z: Matrix) -> Matrix:
+    """With 0 for NaN; what comes of these rows is undefined, and left out by `_answers`."""
+    return np.nan_to_num(z) if np.isnan(z).any() else z
 
 
 def _mean(values: Floats) -> float | None:

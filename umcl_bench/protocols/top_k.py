@@ -25,9 +25,12 @@ Counts = NDArray[np.int64]
 _GRID = 2.0**24
 _ROWS, _COLUMNS = 1024, 1024
 _PAIRS = 4096
-_CELLS = 1 << 23
+_CELLS, _LEAST = 1 << 21, 64
 _CLOSE = 1 / 32
-"""The share of close pairs in a block from which on the float64 product of the whole block is quicker."""
+"""Sizes of blocks: rows and columns where counts go both ways, pairs of rows, cells of whole rows and the least rows.
+
+`_CLOSE` is the share of close pairs from which on the float64 product of a whole block is quicker than theirs.
+"""
 
 
 class Place(NamedTuple):
@@ -83,7 +86,7 @@ def cuts(
     class_a, class_b = (torch.from_numpy(c).to(a.device).float() for c in (of_queries, of_candidates))
     ks = [k for k in sorted(ks) if k <= len(b)]
     found: dict[int, list[Tensor]] = {k: [] for k in ks}
-    for rows in _blocks(len(a), max(1, _CELLS // len(b))):
+    for rows in _blocks(len(a), max(_LEAST, _CELLS // len(b))):
         relevant = class_a[rows] @ class_b.T > 0
         for k, counts in _cuts(a[rows].double() @ b.T, relevant, ks):
             found[k].append(counts)
