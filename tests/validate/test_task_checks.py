@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from umcl_bench import registry
-from umcl_bench.protocols import zero_shot
+from umcl_bench.protocols import probe, retrieval, top_k, zero_shot
+from umcl_bench.protocols.top_k import Place
 from umcl_bench.spec import Task, ZeroShot
 from umcl_bench.validate import task_checks
 from umcl_bench.validate.checks import Check
@@ -33,9 +34,32 @@ def test_protocols_that_are_wrong(
     right = zero_shot.pair_probability
     assert look(subject).state == "pass"
     monkeypatch.setattr(zero_shot, "pair_probability", lambda *arguments: wrong(right(*arguments)))
-    found = look(subject)
+    found = look(TaskSubject(subject.whole))
     assert found.state == "fail"
     assert text in found.seen
+
+
+def test_ranks_that_rows_decide_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = TaskSubject(registry.get_task("retrieval-mimic"))
+    assert task_checks.ties(subject).state == "pass"
+    right = top_k.best_places
+
+    def first_of_equals(*arguments: Any) -> tuple[Place, Place]:
+        there, back = right(*arguments)
+        return there._replace(tied=there.relevant), back._replace(tied=back.relevant)
+
+    monkeypatch.setattr(retrieval, "best_places", first_of_equals)
+    found = task_checks.ties(subject)
+    assert found.state == "fail"
+    assert "R@1 of a model that says the same of all films is not " in found.seen
+
+
+def test_labels_that_get_into_features_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_checks, "DRAWS", 6)
+    monkeypatch.setattr(probe, "_features", lambda protocol, at, rows: np.nan_to_num(at.corpus.truth[rows]))
+    found = task_checks.chance(TaskSubject(registry.get_task("probe-rsna")))
+    assert found.state == "fail"
+    assert "macro AUROC of 6 random models: 1.000 +- 0.000 for 0.500" in found.seen
 
 
 def task(**changes: Any) -> Task:
@@ -57,6 +81,13 @@ def task(**changes: Any) -> Task:
         ({"protocol": ZeroShot(positive=("{}", "No {}"))}, task_checks.templates, "'no {}' is positive and negative"),
         ({"protocol": ZeroShot(positive=())}, task_checks.templates, "templates are missing"),
         ({"metrics": ("auroc", "f9")}, task_checks.metrics, "there is no metric f9"),
+        (
+            {"metrics": ("auroc", "r@1")},
+            task_checks.metrics,
+            "r@1 reads hit@1; zero-shot writes decision, target, valu",
+        ),
+        ({"headline": "auroc (10%)"}, task_checks.figures, "there is no auroc (10%); there are auroc"),
+        ({"shown": ("auroc (sd)",)}, task_checks.figures, "there is no auroc (sd); there are auroc"),
     ],
 )
 def test_tasks_that_are_wrong(changes: dict[str, Any], look: Callable[[TaskSubject], Check], text: str) -> None:

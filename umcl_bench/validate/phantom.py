@@ -13,7 +13,7 @@ from umcl_bench.data.sources import PHANTOM, Source
 from umcl_bench.spec import TINY, ImageTower, Size
 
 FOR_MODELS = PhantomSpec(train=96, val=8, test=48)
-FOR_TASKS = PhantomSpec(train=64, val=128, test=512)
+FOR_TASKS = PhantomSpec(train=192, val=128, test=512)
 """Films are not drawn for tasks, so that rare findings can be there too."""
 SIZE = dataclasses.replace(TINY, optim=dataclasses.replace(TINY.optim, batch=32, films_seen=192))
 

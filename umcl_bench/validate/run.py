@@ -35,6 +35,7 @@ OF_MODELS: tuple[Callable[[Subject], Check], ...] = (
 OF_TASKS: tuple[Callable[[TaskSubject], Check], ...] = (
     task_checks.data,
     task_checks.metrics,
+    task_checks.figures,
     task_checks.templates,
     task_checks.truth,
     task_checks.ties,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from umcl_bench.spec import Baseline, Task, ZeroShot, flatten, to_dict
+from umcl_bench.spec import Baseline, Task, flatten, to_dict
 from umcl_bench.validate.checks import Seen, check, listed, not_applicable, passed
 
-_SAID_ELSEWHERE = ("name", "dataset", "uses_labels", "released")
+_SAID_ELSEWHERE = ("name", "dataset", "uses_labels", "released", "protocol.kind")
 """Fields that are what a leaf is, or follow from the others."""
 
 
@@ -40,7 +40,7 @@ def evidence(leaf: Baseline | Task) -> Seen:
 
 def choices(leaf: Baseline | Task) -> list[str]:
     """The fields that are not as in a leaf that only has a name."""
-    plain = Baseline(leaf.name) if isinstance(leaf, Baseline) else Task(leaf.name, "", ZeroShot())
+    plain = Baseline(leaf.name) if isinstance(leaf, Baseline) else Task(leaf.name, "", type(leaf.protocol)())
     default = _values(plain)
     return [
         field for field, value in _values(leaf).items() if field not in _SAID_ELSEWHERE and value != default.get(field)
