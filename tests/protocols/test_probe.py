@@ -287,6 +287,22 @@ def test_few_shots(phantom: Corpus) -> None:
         assert set(points[~np.isnan(points)]) == {0.5}
 
 
+def lost(outcome: Outcome) -> set[tuple[bool, ...]]:
+    """The sets of classes that have no scores, over the parts."""
+    return {tuple(bool(gone) for gone in np.isnan(s.value).all(axis=0)) for s in outcome.parts.values()}
+
+
+def test_a_class_with_too_few_films_is_left_out_at_every_number_of_shots(phantom: Corpus) -> None:
+    stated, rows = phantom.stated.copy(), phantom.rows("train")
+    commonest = max(COMPETITION, key=lambda name: (stated[rows, phantom.classes.index(name)] == 1).sum())
+    column = phantom.classes.index(commonest)
+    stated[rows[stated[rows, column] == 1][3:], column] = 0
+    rare = dataclasses.replace(phantom, stated=stated)
+    (before,), (after,) = (lost(probe.run(SHOTS, evaluation(corpus, oracle(phantom)))) for corpus in (phantom, rare))
+    assert not before[COMPETITION.index(commonest)]
+    assert after == tuple(gone or name == commonest for name, gone in zip(COMPETITION, before, strict=True))
+
+
 def test_a_record_from_the_command_line(quick: Quick) -> None:
     code, out, err = quick("run", "--model", "random", "--task", "probe-chexpert")
     assert code == 0, err

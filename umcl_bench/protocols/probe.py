@@ -8,11 +8,12 @@ over the draws, so that no figure averages other classes than its neighbour of t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.errors import UsageError
@@ -123,23 +124,39 @@ def run(task: Task, at: Evaluation) -> Outcome:
     test = Films(test_rows, _features(protocol, at, test_rows), _truth(protocol, at.corpus, test_rows, findings))
     embedded, start = time.monotonic() - start, time.monotonic()
     parts: dict[str, Scores] = {}
-    facts: dict[str, object] = {}
+    samples: dict[str, object] = {}
     labels: dict[str, list[str]] = {}
     for sample in _samples(protocol, at.corpus, train, val):
-        value, facts[sample.part] = _fit_and_score(protocol, at, sample, train, val, test, findings)
+        value, samples[sample.part] = _fit_and_score(protocol, at, sample, train, val, test, findings)
         columns = {"decision": argmax_shares(value)} if protocol.exclusive else {}
         parts[sample.part] = scores_of(at.corpus, test.rows, findings, value=value, target=test.truth, **columns)
         labels.setdefault(sample.label, []).append(sample.part)
-    about = {
-        "selection": RULE.format(RULES[protocol.selection])
-        if len(protocol.strengths) > 1
-        else f"none: C is {protocol.strengths[0]:g}",
+    undefined = {label: _unlearned([parts[name] for name in names]) for label, names in labels.items()}
+    for label, lost in undefined.items():
+        if lost:
+            at.reporter.say(f"note: {label} can't teach {lost} in every draw: their figures are undefined")
+    facts = {
+        "selection": _selection(protocol),
         "features": f"{protocol.features}, {train.features.shape[1]} wide",
         "train films": len(train.rows),
         "val films": len(val.rows),
+        "undefined": {label: lost or "nothing" for label, lost in undefined.items()},
         "seconds": {"features": round(embedded, 2), "heads": round(time.monotonic() - start, 2)},
     }
-    return Outcome(parts, {**about, **facts}, figures_of(labels))
+    return Outcome(parts, {**facts, **samples}, figures_of(labels))
+
+
+def _selection(protocol: Probe) -> str:
+    if len(protocol.strengths) == 1:
+        return f"none: C is {protocol.strengths[0]:g}"
+    shots = "as many val films of each side of a class as training ones; " if protocol.shots else ""
+    return shots + RULE.format(RULES[protocol.selection])
+
+
+def _unlearned(draws: Sequence[Scores]) -> str:
+    """The classes that at least one of the draws has no scores of."""
+    lost = np.any([np.isnan(scores.value).all(axis=0) for scores in draws], axis=0)
+    return ", ".join(name for name, gone in zip(draws[0].classes, lost, strict=True) if gone)
 
 
 def _draws(protocol: Probe) -> list[tuple[str, int]]:
@@ -184,16 +201,25 @@ def _samples(protocol: Probe, corpus: Corpus, train: Films, val: Films) -> Itera
         for share, places in drawn.items():
             yield Sample(percent(share.fraction), share.draw, places, train.truth[places], val.truth)
         return
+    lacking = _lacking(protocol, corpus, train)
     for (label, draws), shots in zip(_draws(protocol), protocol.shots, strict=True):
         for draw in range(draws):
-            truth, val_truth = (
-                few_films(corpus.patients[f.rows], corpus.ids[f.rows], f.truth, shots, protocol.first_seed + draw)
-                for f in (train, val)
-            )
-            short = ((truth == 1).sum(axis=0) < shots) | ((truth == 0).sum(axis=0) < shots)
-            truth[:, short] = np.nan
+            truth, val_truth = (_few(protocol, corpus, films, shots, draw) for films in (train, val))
+            truth[:, lacking] = np.nan
             places = np.flatnonzero(~np.isnan(truth).all(axis=1))
             yield Sample(label, draw, places, truth[places], val_truth)
+
+
+def _few(protocol: Probe, corpus: Corpus, films: Films, shots: int, draw: int) -> Floats:
+    patients, ids = corpus.patients[films.rows], corpus.ids[films.rows]
+    return few_films(patients, ids, films.truth, shots, protocol.first_seed + draw)
+
+
+def _lacking(protocol: Probe, corpus: Corpus, train: Films) -> NDArray[np.bool_]:
+    """Which classes (c,) have too few films for the most shots. They are left out of fewer too: a curve has one set."""
+    most = _few(protocol, corpus, train, max(protocol.shots), 0)
+    sides = np.minimum((most == 1).sum(axis=0), (most == 0).sum(axis=0))
+    return np.asarray(sides < max(protocol.shots))
 
 
 def _fit_and_score(
