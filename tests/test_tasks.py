@@ -4,6 +4,7 @@ What an oracle of a protocol is stands in umcl_bench/validate/oracles.py; the fi
 replaced here.
 """
 
+import dataclasses
 import functools
 import importlib
 import zlib
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from tests.conftest import Quick
 from umcl_bench import registry
+from umcl_bench.bench import estimates_of
 from umcl_bench.data.corpus import Corpus
+from umcl_bench.errors import UsageError
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.models.trained import TrainedModel
@@ -128,6 +131,13 @@ def test_scores_do_not_depend_on_the_batch_or_the_workers(name: str) -> None:
             assert other[part].id.tolist() == scores.id.tolist()
             for column, values in scores.columns.items():
                 np.testing.assert_allclose(other[part].columns[column], values, atol=2e-5, err_msg=column)
+
+
+def test_a_headline_that_is_no_figure_is_said() -> None:
+    subject = TaskSubject(registry.get_task("zeroshot-chexpert"))
+    odd = dataclasses.replace(subject.task, headline="auroc (5%)")
+    with pytest.raises(UsageError, match=r"shows auroc \(5%\), and its figures are auroc, auprc"):
+        estimates_of(odd, subject.first)
 
 
 SHORT = dict.fromkeys(oracles.FITTED, "+batch=8+look_every=1+steps=2")

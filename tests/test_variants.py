@@ -149,6 +149,22 @@ def test_lists_and_parts_of_a_protocol() -> None:
     assert (tuned.protocol.fitting.steps, tuned.protocol.fractions) == (20, (0.5,))
 
 
+@pytest.mark.parametrize(
+    ("name", "headline"),
+    [
+        ("probe-nih+fractions=0.02/0.5", "auroc (50%)"),
+        ("fewshot-nih+shots=1", "auroc (1 shot)"),
+        ("fewshot-nih+shots=1/3", "auroc (3 shots)"),
+        ("probe-nih+features=projected", "auroc (100%)"),
+    ],
+)
+def test_the_last_share_or_shots_lead(quick: Quick, name: str, headline: str) -> None:
+    """The probe itself refuses a headline that it does not fit."""
+    assert registry.get_task(name).headline == headline
+    code, _, err = quick("run", "--model", "random", "--task", name, "--plan")
+    assert code == 0, err
+
+
 def test_show_says_what_a_tasks_variant_is(quick: Quick) -> None:
     code, out, err = quick("show", "zeroshot-chexpert+temperature=0.07")
     assert code == 0, err

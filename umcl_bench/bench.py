@@ -131,6 +131,11 @@ def estimates_of(task: Task, outcome: Outcome) -> dict[str, dict[str, dict[str, 
         for name in task.metrics:
             estimates = estimate_figure([outcome.parts], name, figure, INTERVALS)
             found[figure.key(name)] = {k: dataclasses.asdict(v) for k, v in estimates.items()}
+    if missing := [key for key in (task.headline, *task.shown) if key not in found]:
+        raise UsageError(
+            f"task {task.name} shows {', '.join(missing)}, and its figures are {', '.join(found)}. "
+            "Name others in the task's headline and shown"
+        )
     return found
 
 

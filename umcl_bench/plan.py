@@ -74,11 +74,14 @@ class Plan:
 
     def check(self) -> None:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
+        from umcl_bench.metrics.registry import get_metric
         from umcl_bench.protocols import runner_of
         from umcl_bench.training.batches import eligible_rows
         from umcl_bench.training.device import pick_device
 
         pick_device(self.device)
+        for metric in self.task.metrics:
+            get_metric(metric)
         runner_of(self.task).check(self.task, self.corpus)
         runner_of(self.task).check_model(self.task, self.recipe.baseline)
         if self.recipe.baseline.weights == "released":

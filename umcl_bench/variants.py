@@ -71,7 +71,7 @@ def _changed(value: V, done: Mapping[str, Any]) -> V:
     label = "+".join([value.name, *(f"{_short(path)}={_text(new)}" for path, new in sorted(done.items()))])
     kept = tuple(item for item in value.evidence if not _concerns(item.field, done))
     try:
-        changed: V = _replaced(value, {**_completion(done), **done, "name": label, "evidence": kept})
+        changed: V = _replaced(value, {**_completion(value, done), **done, "name": label, "evidence": kept})
         if isinstance(changed, Baseline):
             changed = dataclasses.replace(changed, uses_labels=value.uses_labels or changed.learns_from_labels)
         return changed
@@ -103,8 +103,19 @@ def _concerns(field: str, done: Iterable[str]) -> bool:
     return field in done or ("prompt.kind" in done and field.startswith("prompt."))
 
 
-def _completion(done: Mapping[str, Any]) -> dict[str, Any]:
-    """A prompt's kind brings its length: hand-written ones have none, continuous ones 8 vectors."""
+def _completion(value: Baseline | Task, done: Mapping[str, Any]) -> dict[str, Any]:
+    """What follows from a change: a prompt's kind brings its length; the last of other shares or shots leads a task.
+
+    Hand-written prompts have no length, continuous ones 8 vectors.
+    """
+    if isinstance(value, Task):
+        fractions, shots = (done.get(f"protocol.{name}") for name in ("fractions", "shots"))
+        metric = value.headline.partition(" (")[0]
+        if fractions:
+            return {"headline": f"{metric} ({100 * fractions[-1]:.6g}%)", "shown": ()}
+        if shots:
+            return {"headline": f"{metric} ({shots[-1]} shot{'s' if shots[-1] > 1 else ''})", "shown": ()}
+        return {}
     if done.get("prompt.kind") == "hand":
         return {"prompt.length": 0, "prompt.context": "unified", "prompt.init": "", "prompt.stage": "joint"}
     if done.get("prompt.kind") == "continuous":
