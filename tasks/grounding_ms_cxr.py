@@ -19,6 +19,7 @@ TASK = Task(
         Evidence("protocol.interpolation", "recalled", "the notebook's; the function's own default is nearest"),
         Evidence("protocol.thresholds", "summary", "mIoU is averaged over them"),
         Evidence("protocol.scale", "inferred", "hi-ml has no mIoU; public evaluations stretch each map to -1 to 1"),
+        Evidence("views", "recalled", "all that it has; its films are frontal"),
         Evidence("headline", "ours", "the signed contrast; BioViL's, cnr-abs, is above 0 for a random model"),
         Evidence("metrics", "ours", "a map that marks nothing has an IoU of 0; public evaluations leave it out"),
     ),

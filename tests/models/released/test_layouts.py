@@ -58,6 +58,8 @@ def test_medclip(tmp_path: Path, swin: bool) -> None:
     torch.save(expected.state, tmp_path / "pytorch_model.bin")
     own = get_preprocess("medclip")
     agree(tmp_path, expected, "medclip", 224, own.mean * 3, own.std * 3)
+    with pytest.raises(UsageError, match="not known here how its patches compare with a text"):
+        open_model(f"local:{tmp_path}").embed_patches(films(224, 1), 8)
 
 
 def test_gloria_with_the_settings_that_its_trainer_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +90,16 @@ def test_biovil(tmp_path: Path, temporal: bool) -> None:
         open_model(f"local:{tmp_path}")
     torch.save(words, tmp_path / "pytorch_model.bin")
     expected = theirs.Theirs({**image, **words}, images, text)
-    agree(tmp_path, expected, "biovil-t" if temporal else "biovil", 448 if temporal else 480, [0.0] * 3, [1.0] * 3)
+    size = 448 if temporal else 480
+    agree(tmp_path, expected, "biovil-t" if temporal else "biovil", size, [0.0] * 3, [1.0] * 3)
+    ours, given = open_model(f"local:{tmp_path}"), films(size, 2)
+    patches = ours.embed_patches(given, 8)
+    assert patches.shape == (2, size // 32, size // 32, theirs.DIM)
+    np.testing.assert_allclose(np.linalg.norm(patches, axis=-1), 1, atol=1e-5)
+    with torch.inference_mode():
+        places = ours.towers.patches(pixels(given, [0.0] * 3, [1.0] * 3))  # type: ignore[attr-defined]
+    np.testing.assert_allclose(unit(places.mean((1, 2))), ours.embed_images(given), atol=1e-5)
+    np.testing.assert_allclose(unit(places.flatten(0, 2)), patches.reshape(-1, theirs.DIM), atol=1e-5)
 
 
 def test_chexzero(tmp_path: Path) -> None:
