@@ -102,7 +102,7 @@ def test_leaderboards_and_show_tell_the_same_story(home: Path, tmp_path: Path) -
     assert call(home, "leaderboard", "--format", "csv", "-o", str(tmp_path / "b.csv")).returncode == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "b.csv").read_text())))
     for row in rows:
-        if row["class"] == "macro":
+        if (row["class"], row["metric"]) == ("macro", "auroc"):
             text = f"{float(row['value']):.3f} [{float(row['low']):.3f}, {float(row['high']):.3f}]"
             assert text in terminal
             assert text in markdown

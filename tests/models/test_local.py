@@ -65,6 +65,6 @@ def test_a_text_and_a_film_are_as_alike_whatever_stands_beside_them(phantom: Cor
 
 def test_models_without_it_say_so(phantom: Corpus) -> None:
     films = np.zeros((1, 64, 64), dtype=np.uint8)
-    for name in ("clip", "mgca", "umcl"):
+    for name in ("mgca", "umcl"):
         assert model_of(name, phantom).local_similarity(films, TEXTS) is None
     assert not isinstance(RandomEmbeddings(4, 0), LocalModel)

@@ -15,6 +15,7 @@ from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate
 from umcl_bench.models.base import Matrix, PromptPair, PromptSets
 from umcl_bench.models.random import RandomEmbeddings
+from umcl_bench.plan import SELECTION_TASK
 from umcl_bench.protocols import zero_shot
 from umcl_bench.protocols.base import Evaluation
 from umcl_bench.spec import COMPETITION, Intervals, Task, ZeroShot
@@ -241,3 +242,8 @@ def test_tasks_of_pairs_run_on_the_phantom_by_one_command(quick: Quick, name: st
     code, out, err = quick("run", "--model", "random", "--task", name, "-q")
     assert code == 0, err
     assert f"{name} on the PHANTOM" in out
+
+
+def test_a_selection_on_val_chooses_no_thresholds() -> None:
+    assert isinstance(SELECTION_TASK.protocol, ZeroShot)
+    assert SELECTION_TASK.protocol.threshold == ""
