@@ -15,6 +15,9 @@ from umcl_bench.records.contenders import Contender, check_comparable
 from umcl_bench.records.leaderboard import interval, title_of
 from umcl_bench.spec import Intervals
 
+PER_COMPARISON = 100
+"""Resamples that each comparison of a family needs, so that the smallest p is 0.02 after Holm's correction."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -63,16 +66,17 @@ def compare_runs(
 ) -> Comparison:
     """The first contender against each of the others, or all pairs, by a metric of the records ('': their headline).
 
-    Resamples are as many as the first record's, unless said. Raises UsageError where the records can't be compared.
+    Resamples are as many as the first record's and PER_COMPARISON, unless said. Raises UsageError where the records
+    can't be compared.
     """
     first = contenders[0].records[0]
     key = key or first.result["headline"]
     scores = check_comparable(contenders, key)
     metric, figure = first.figure(key)
-    how = first.intervals()
-    how = dataclasses.replace(how, resamples=resamples) if resamples else how
     numbers = range(len(contenders))
     pairs = list(itertools.combinations(numbers, 2)) if all_pairs else [(0, at) for at in numbers[1:]]
+    how = first.intervals()
+    how = dataclasses.replace(how, resamples=resamples or max(how.resamples, PER_COMPARISON * len(pairs)))
     found = compare(scores, pairs, metric, figure, how)
     p = _families([{name: d.p for name, d in of.items()} for of in found])
     analytic = _families([{name: d.delong.p for name, d in of.items() if d.delong} for of in found])

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from umcl_bench.records.compare import Comparison, Pair, signed, verdict
+from umcl_bench.records.compare import PER_COMPARISON, Comparison, Pair, signed, verdict
 from umcl_bench.records.contenders import Contender
 from umcl_bench.records.leaderboard import (
     DASH,
@@ -32,7 +32,7 @@ from umcl_bench.records.store import clean
 def to_text(found: Comparison, width: int | None = None, *, markdown: bool = False) -> str:
     """The verdicts, tables and remarks, for a terminal or as Markdown."""
     told, notes = verdicts(found), remarks(found)
-    found_tables = [_models(found), *(_classes(pair, found) for pair in found.pairs if _has_classes(pair))]
+    found_tables = [_models(found), *(_classes(pair) for pair in found.pairs if _has_classes(pair))]
     if markdown:
         listed, noted = ("\n".join(f"- {text}" for text in texts) for texts in (told, notes))
         return f"{listed}\n\n{to_markdown(found_tables)}\n{noted}\n"
@@ -63,7 +63,7 @@ def _has_classes(pair: Pair) -> bool:
     return len(pair.differences) > 2 or bool(pair.delong_holm)
 
 
-def _classes(pair: Pair, found: Comparison) -> Table:
+def _classes(pair: Pair) -> Table:
     names = [name for name in pair.differences if name != "macro"]
     analytic = ("DeLong p (Holm)", "DeLong p") if pair.delong_holm else ()
     figures_of = ("model's", "against's", "sd over seeds", "counts")
@@ -77,8 +77,8 @@ def _classes(pair: Pair, found: Comparison) -> Table:
         tested += [p_cell(pair.delong_holm[name]), p_cell(d.delong.p)] if d.delong else []
         counts = f"{e.positives:,}+ {e.negatives:,}-" if e.positives + e.negatives else f"{e.n:,}"
         rows.append((name, better, *tested, *figures, p_cell(pair.spread(name)), counts))
-    tests = _several(found.class_tests, "test")
-    caption = f"p (Holm) of classes is corrected for {tests}, each class of each comparison: a family of their own"
+    counts_of = "positives and negatives" if "+" in rows[0][-1] else "samples"
+    caption = f"each class, on the same films; counts: {counts_of}"
     return Table(f"{pair.first.label} against {pair.second.label}, by class", caption, header, tuple(rows), ())
 
 
@@ -90,7 +90,7 @@ def _figures(pair: Pair, name: str) -> tuple[str, str, str]:
 
 def p_cell(value: float) -> str:
     """Three decimals, '<0.001', or a dash."""
-    return DASH if math.isnan(value) else "<0.001" if 0 < value < 0.001 else f"{value:.3f}"
+    return DASH if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _legend(found: Comparison) -> tuple[str, ...]:
@@ -110,18 +110,20 @@ def remarks(found: Comparison) -> list[str]:
         f"intervals and p: paired bootstrap, {how.resamples:,} resamples of {result['intervals']['patients']:,} "
         f"patients (seed {how.seed}), each with all {result.get('unit', 'films')}, the same for all models; two-sided "
         "p = 2 (resamples on the rarer side of 0 + 1) / (resamples + 1)",
-        f"p (Holm): corrected for {_several(found.tests, 'comparison')} ({family})",
+        f"p (Holm): corrected for {_several(found.tests, 'comparison')} ({family}); of classes, for "
+        f"{_several(found.class_tests, 'test')}, each class of each comparison, which are a family of their own",
     ]
     if any(pair.delong_holm for pair in found.pairs):
         told.append(
             "DeLong p: the analytic test of paired AUROCs, with Obuchowski's variance, which lets films of one patient "
             "depend on each other"
         )
-    if found.tests * 2 / (how.resamples + 1) >= 1 - how.level:
-        told.append(
-            f"with {how.resamples:,} resamples no p can be below 0.05 after Holm for {found.tests} comparisons: "
-            f"--resamples {math.ceil(found.tests * 10 / (1 - how.level)):,}".replace(",", "")
-        )
+    for tests, what in ((found.tests, "comparisons"), (found.class_tests, "tests of classes")):
+        if 2 * tests / (how.resamples + 1) >= 1 - how.level:
+            told.append(
+                f"with {how.resamples:,} resamples no p can be below 0.05 after Holm for {tests:,} {what}: "
+                f"--resamples {PER_COMPARISON * tests}"
+            )
     return [*told, *_of_seeds(found.contenders), *_other_differences(found.contenders)]
 
 

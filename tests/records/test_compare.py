@@ -1,0 +1,375 @@
+"""`compare`: which runs are meant, which can't be compared, what is said, and that every format says the same."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Quick
+from tests.records.test_records import result
+from umcl_bench.errors import UsageError
+from umcl_bench.metrics.comparison import compare
+from umcl_bench.metrics.intervals import estimate
+from umcl_bench.metrics.scores import PLAIN, Floats, Scores
+from umcl_bench.progress import Reporter
+from umcl_bench.records.compare import Comparison, compare_runs
+from umcl_bench.records.compare_report import remarks, rows, to_csv, to_json, to_text, verdicts
+from umcl_bench.records.contenders import find_contenders
+from umcl_bench.records.describe import describe_record
+from umcl_bench.records.store import Store
+from umcl_bench.spec import METHODS, Intervals
+
+HOW = Intervals(resamples=200)
+Change = Callable[[dict[str, Any]], None]
+
+
+def scores_of(seed: int, strength: float = 1.0, n: int = 150) -> Scores:
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 2, (n, 3)) * np.array([1.0, 1, 0])
+    patient = np.array([f"p{i}" for i in rng.integers(0, 60, n)], dtype=object)
+    value = strength * target + np.random.default_rng(seed).standard_normal((n, 3))
+    ids = np.array([f"film{i}" for i in range(n)], dtype=object)
+    return Scores.of(value, target, patient, ids, ("Edema", "Fracture", "Nodule"))
+
+
+def add(
+    store: Store, model: str, seed: int = 0, scores: Scores | None = None, name: str = "", change: Change | None = None
+) -> None:
+    scores = scores_of(seed) if scores is None else scores
+    about = {**result(model), "seed": seed, "intervals": {**dataclasses.asdict(HOW), "patients": 60}}
+    about |= {"methods": dict(METHODS), "training": {"steps": 3}}
+    about["model"]["recipe"] |= {"seed": seed, "baseline": {"name": model}}
+    about["task"]["spec"] |= {"protocol": {"kind": "zero-shot"}, "title": "Zero-shot", "metrics": ["auroc"]}
+    found = estimate(scores, "auroc", HOW)
+    about["metrics"] = {"auroc": {name: dataclasses.asdict(e) for name, e in found.items()}}
+    if change is not None:
+        change(about)
+    store.add(name or f"{model}-s{seed}", about, {"": scores})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Two models that differ much and one that is like the second, of three seeds, and one of two."""
+    found = Store(tmp_path / "s")
+    for seed in range(3):
+        add(found, "umcl", seed, scores_of(seed, 2.0))
+        add(found, "clip", seed, scores_of(10 + seed, 1.0))
+        add(found, "siglip", seed, scores_of(20 + seed, 1.0))
+    for seed in (1, 2):
+        add(found, "random", seed, scores_of(30 + seed, 0.0))
+    return found
+
+
+def compared(store: Store, *names: str, task: str = "", **options: Any) -> Comparison:
+    return compare_runs(find_contenders(names, task, store.records(Reporter())), **options)
+
+
+def test_models_are_all_their_seeds_and_runs_are_themselves(store: Store) -> None:
+    records = store.records(Reporter())
+    models = find_contenders(["umcl", "clip"], "zeroshot", records)
+    assert [(c.label, c.seeds, c.alone) for c in models] == [("umcl", (0, 1, 2), ()), ("clip", (0, 1, 2), ())]
+    assert find_contenders(["umcl-s0,umcl-s2,umcl-s1", "clip-s0,clip-s1,clip-s2"], "", records) == models
+    runs = find_contenders(["umcl-s0", "umcl-s2", "siglip-s1"], "", records)
+    assert [c.label for c in runs] == ["umcl tiny seed 0", "umcl tiny seed 2", "siglip tiny seed 1"]
+    assert [c.seeds for c in runs] == [(0,), (2,), (1,)]  # one run each: as asked for
+
+
+def test_seeds_that_others_lack_are_left_out_and_said(store: Store) -> None:
+    found = compared(store, "umcl", "random", "clip", task="zeroshot")
+    assert [(c.seeds, c.alone) for c in found.contenders] == [((1, 2), (0,)), ((1, 2), ()), ((1, 2), (0,))]
+    told = "\n".join(remarks(found))
+    assert "left out: umcl, 1 seed that others lack (0)" in told
+    assert "means over seeds 1, 2, paired" in told
+
+
+def test_of_a_run_that_was_made_again_the_first_counts_and_this_versions_before_older_ones(store: Store) -> None:
+    add(store, "umcl", 1, scores_of(50), "umcl-again", lambda r: r["model"]["recipe"].update(repeat=1))
+    add(store, "umcl", 0, scores_of(51), "an-older-one", lambda r: r["methods"].update(metrics=-1))
+    (umcl, _) = find_contenders(["umcl", "clip"], "zeroshot", store.records(Reporter()))
+    assert [r.id for r in umcl.records] == ["umcl-s0", "umcl-s1", "umcl-s2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "task", "said"),
+    [
+        (["umcl", "clip"], "", r"umcl is a model: say on which --task \(zeroshot\)"),
+        (["umcl", "clip"], "retrieval", "umcl has no run of retrieval on record; of these it has: zeroshot"),
+        (["umcl-s0", "clip-s0"], "retrieval", "umcl-s0 is of zeroshot, and --task is retrieval"),
+        (["umlc", "clip"], "zeroshot", "no model or run on record is named 'umlc'. Did you mean 'umcl'"),
+        (["umcl-s", "clip"], "zeroshot", "'umcl-s' fits 3 runs: umcl-s0, umcl-s1, umcl-s2. Name one"),
+        (["umcl", "umcl-s0"], "zeroshot", "umcl-s0 has runs that another name has too"),
+        (["umcl-s0,clip-s1", "clip"], "zeroshot", "runs with a comma between are those of one model"),
+        (["umcl-s0,umcl-s0", "clip"], "zeroshot", "runs with a comma between are those of one model"),
+        (["umcl-s0", "random"], "zeroshot", r"no seed is on record for all.*umcl-s0: seed 0; random: seeds 1, 2"),
+        (["", "clip"], "zeroshot", "no model or run on record is named ''"),
+    ],
+)
+def test_names_that_fit_nothing_or_too_much(store: Store, names: list[str], task: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        find_contenders(names, task, store.records(Reporter()))
+
+
+def test_two_kinds_of_runs_are_told_apart(store: Store) -> None:
+    add(store, "umcl", 0, name="umcl-small", change=lambda r: r["model"]["recipe"].update(size={"name": "small"}))
+    with pytest.raises(UsageError) as said:
+        compared(store, "umcl", "clip", task="zeroshot")
+    assert "umcl has 2 kinds of runs" in str(said.value)
+    assert "umcl small on phantom, seed 0: umcl-small" in str(said.value)
+    assert "umcl tiny on phantom, seeds 0, 1, 2: umcl-s0,umcl-s1,umcl-s2" in str(said.value)
+    found = compared(store, "umcl-small", "umcl-s0")
+    assert [c.label for c in found.contenders] == ["umcl small", "umcl tiny"]
+    assert any("not the same: size (umcl small: small; umcl tiny: tiny)" in text for text in remarks(found))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["data"].update(fingerprint="f2"), "data fingerprint: f1 against f2"),
+        (lambda r: r["data"].update(kind="patients", source="ours"), r"data: phantom \(the phantom\) against ours"),
+        (lambda r: r["data"]["facts"].update(split={"name": "gloria"}), "split: {} against {'name': 'gloria'}"),
+        (lambda r: r["data"].update(policy={"uncertain": "ones"}), "label policy: {} against {'uncertain': 'ones'}"),
+        (lambda r: r["task"].update(digest="t2"), "task digest: t against t2"),
+        (lambda r: r["task"]["spec"].update(views="all"), "task, views: frontal against all"),
+        (lambda r: r["task"]["spec"]["protocol"].update(kind="x"), "task, protocol.kind: zero-shot against x"),
+        (lambda r: r["task"].update(name="other"), "task: zeroshot against other"),
+        (lambda r: r["methods"].update(metrics=-1), f"version of the metrics: {METHODS['metrics']} against -1"),
+        (lambda r: r["methods"].update(labels=-1), "version of the labels"),
+        (lambda r: r.pop("methods"), "version of the films: 2 against not on record"),
+        (lambda r: r.update(figures={"": {"label": "", "parts": ["", "x"], "over": "mean"}}), r"auroc, parts: \('',\)"),
+    ],
+)
+def test_what_differs_is_refused_in_words(store: Store, change: Change, said: str) -> None:
+    add(store, "mgca", 0, scores_of(0), "mgca-odd", change)
+    with pytest.raises(UsageError, match=said) as error:
+        compared(store, "umcl-s0", "mgca-odd")
+    assert error.value.exit_code == 2
+    assert "can't be compared; they differ in" in str(error.value)
+
+
+def test_what_explains_and_how_a_model_was_trained_may_differ_and_is_said(store: Store) -> None:
+    def change(r: dict[str, Any]) -> None:
+        r["task"]["spec"]["title"] = "Other words"
+        r["methods"]["training"] = -1
+        r["data"]["training_fingerprint"] = "f9"
+
+    add(store, "mgca", 0, scores_of(0), "mgca-odd", change)
+    told = "\n".join(remarks(compared(store, "umcl-s0", "mgca-odd")))
+    assert "not the same: training data (umcl: f1; mgca: f9)" in told
+    assert "not the same: version of the training" in told
+    assert "title" not in told
+
+
+def without_one_label(scores: Scores) -> Floats:
+    target = scores.target.copy()
+    target[2, 1] = np.nan
+    return target
+
+
+def moved(scores: Scores, **changes: Any) -> Scores:
+    return dataclasses.replace(scores, **changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.take(np.arange(149)), "samples: 150 against 149; 1 are in one alone, as film149"),
+        (lambda s: s.take(np.arange(150)[::-1]), "the order of the samples"),
+        (lambda s: moved(s, patient=np.roll(s.patient, 1)), "patients: .* samples are of another, as film0"),
+        (lambda s: moved(s, classes=("Edema", "Fracture", "Mass")), "classes: Edema, Fracture, Nodule against"),
+        (
+            lambda s: moved(s, columns={**s.columns, "target": without_one_label(s)}),
+            "labels: 1 differ, as that of Fracture of film2",
+        ),
+    ],
+)  # fmt: skip
+def test_other_samples_are_refused_in_words(store: Store, change: Callable[[Scores], Scores], said: str) -> None:
+    add(store, "mgca", 0, change(scores_of(0)), "mgca-odd")
+    with pytest.raises(UsageError, match=said):
+        compared(store, "umcl-s0", "mgca-odd")
+
+
+def test_the_figures_are_those_of_the_per_sample_scores(store: Store) -> None:
+    found = compared(store, "umcl", "clip", "siglip", task="zeroshot")
+    parts = [
+        [{"": scores_of(at + seed, strength)} for seed in range(3)] for at, strength in ((0, 2.0), (10, 1), (20, 1))
+    ]
+    expected = compare(parts, [(0, 1), (0, 2)], "auroc", PLAIN[0], HOW)
+    assert [repr(pair.differences) for pair in found.pairs] == [repr(of) for of in expected]
+    assert found.tests == 2
+    assert found.class_tests == 4  # the third class has no positive: no test
+    assert np.isnan(found.pairs[0].holm["Nodule"])
+    smallest = min(pair.macro.p for pair in found.pairs)
+    assert min(pair.holm["macro"] for pair in found.pairs) == pytest.approx(2 * smallest)
+    assert found.pairs[0].spread() == pytest.approx(np.std(expected[0]["macro"].each, ddof=1))
+
+
+def test_all_pairs_are_a_larger_family(store: Store) -> None:
+    found = compared(store, "umcl", "clip", "siglip", task="zeroshot", all_pairs=True)
+    names = [(pair.first.label, pair.second.label) for pair in found.pairs]
+    assert names == [("umcl", "clip"), ("umcl", "siglip"), ("clip", "siglip")]
+    assert (found.tests, found.class_tests) == (3, 6)
+    assert any("corrected for 3 comparisons (all pairs)" in text for text in remarks(found))
+
+
+def test_one_sentence_says_what_the_figures_allow(store: Store) -> None:
+    found = compared(store, "clip", "umcl", "siglip", task="zeroshot")
+    worse, alike = verdicts(found)
+    d = found.pairs[0].macro.estimate
+    assert d.value < 0
+    assert worse.startswith(
+        f"On the phantom, umcl is better than clip by {-d.value:.3f} [{-d.high:.3f}, {-d.low:.3f}], "
+        "p = 0.020 after Holm for 2 comparisons; so in 3 of 3 seeds, between which the difference has an sd of 0.0"
+    )
+    d = found.pairs[1].macro.estimate
+    assert alike.startswith(
+        f"On the phantom, the figures do not tell clip from siglip: a difference of {d.value:.3f} [{d.low:.3f}, "
+    )
+    assert alike.endswith("after Holm for 2 comparisons.")
+    (single,) = verdicts(compared(store, "umcl-s0", "clip-s0"))
+    assert "seed" not in single
+    assert "Holm" not in single
+
+
+def test_patients_are_not_called_the_phantom_and_the_phantom_is(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "patients")
+    for model in ("umcl", "clip"):
+        add(other, model, change=lambda r: r["data"].update(kind="patients", source="ours"))
+    for markdown in (False, True):
+        assert "phantom" not in to_text(compared(other, "umcl", "clip", task="zeroshot"), markdown=markdown).lower()
+        told = to_text(compared(store, "umcl", "clip", task="zeroshot"), 200, markdown=markdown)
+        assert "PHANTOM (synthetic films, no patients)" in told
+        assert "On the phantom, " in told
+
+
+def test_no_figure_is_no_verdict(tmp_path: Path) -> None:
+    store, scores = Store(tmp_path), scores_of(0)
+    nothing = moved(scores, columns={**scores.columns, "target": 0 * scores.target})
+    for model in ("umcl", "clip"):
+        add(store, model, scores=nothing)
+    found = compared(store, "umcl", "clip", task="zeroshot")
+    assert verdicts(found) == ["On the phantom, umcl and clip can't be compared by macro AUROC: it is undefined."]
+    assert rows(found)[-1]["p"] is None
+    assert (found.tests, found.class_tests) == (0, 0)
+
+
+def test_few_resamples_for_many_comparisons_are_said(store: Store) -> None:
+    few = compared(store, "umcl", "clip", "siglip", task="zeroshot", all_pairs=True, resamples=100)
+    told = [text for text in remarks(few) if "no p can be below 0.05" in text]
+    assert [text.partition("after Holm for ")[2] for text in told] == [
+        "3 comparisons: --resamples 300",
+        "6 tests of classes: --resamples 600",
+    ]
+    enough = compared(store, "umcl", "clip", "siglip", task="zeroshot", all_pairs=True, resamples=600)
+    assert not any("no p can be" in text for text in remarks(enough))
+    assert enough.how.resamples == 600
+    unsaid = compared(store, "umcl", "clip", "siglip", task="zeroshot", all_pairs=True)
+    assert unsaid.how.resamples == 300  # 100 a comparison, where the record has fewer
+
+
+def test_spread_over_seeds_is_beside_the_interval_and_not_in_it(tmp_path: Path) -> None:
+    """The same mean scores from seeds that agree, and from seeds that do not, have the same figures but for the sd."""
+    store = Store(tmp_path)
+    near, far = scores_of(1, 2.0), scores_of(1, 0.2)
+    for seed, ours in enumerate((near, far)):
+        add(store, "umcl", seed, ours)
+        add(store, "clip", seed, scores_of(9, 0.5))
+    found = compared(store, "umcl", "clip", task="zeroshot").pairs[0]
+    swapped = Store(tmp_path / "swapped")
+    for seed, ours in enumerate((far, near)):
+        add(swapped, "umcl", seed, ours)
+        add(swapped, "clip", seed, scores_of(9, 0.5))
+    again = compared(swapped, "umcl", "clip", task="zeroshot").pairs[0]
+    assert again.macro.estimate == found.macro.estimate
+    assert found.spread() == again.spread() > 0.1
+    assert found.macro.estimate.high - found.macro.estimate.low < 2 * found.spread()
+
+
+def test_every_format_says_the_same(store: Store) -> None:
+    found = compared(store, "umcl", "clip", task="zeroshot")
+    lines = list(csv.DictReader(io.StringIO(to_csv(found))))
+    about = json.loads(to_json(found))
+    assert about["verdicts"] == verdicts(found)
+    assert [line["class"] for line in lines] == ["Edema", "Fracture", "Nodule", "macro"]
+    for line, row in zip(lines, about["rows"], strict=True):
+        assert line == {key: "" if value is None else str(value) for key, value in row.items()}
+    macro = about["rows"][-1]
+    assert (macro["kind"], macro["first"], macro["second"], macro["seeds"]) == ("phantom", "umcl", "clip", 3)
+    assert macro["first_records"] == "umcl-s0 umcl-s1 umcl-s2"
+    assert macro["delong_p"] is None
+    assert about["rows"][0]["delong_p"] > 0
+    told = to_text(found, 200)
+    cell = f"{macro['better_by']:.3f} [{macro['low']:.3f}, {macro['high']:.3f}]"
+    assert cell in told
+    assert f"| umcl | clip | {cell} |" in to_text(found, markdown=True)
+    for name in ("Edema", "Fracture", "Nodule"):
+        assert name in told
+    assert "umcl against clip, by class" in told
+    assert "marks: umcl L" in told
+
+
+def test_another_metric_of_the_record(store: Store) -> None:
+    with pytest.raises(UsageError, match="no metric of umcl-s0 is named 'auprc'"):
+        compared(store, "umcl-s0", "clip-s0", key="auprc")
+
+    def with_auprc(r: dict[str, Any]) -> None:
+        r["metrics"]["auprc"] = r["metrics"]["auroc"]  # its figures are not read
+
+    for model, strength in (("gloria", 2.0), ("mgca", 0.0)):
+        add(store, model, 0, scores_of(5, strength), change=with_auprc)
+    found = compared(store, "gloria", "mgca", task="zeroshot", key="auprc")
+    expected = [estimate(scores_of(5, strength), "auprc", HOW)["macro"].value for strength in (2.0, 0.0)]
+    assert (found.pairs[0].macro.first, found.pairs[0].macro.second) == pytest.approx(expected)
+    assert not found.pairs[0].delong_holm  # DeLong's is of AUROCs
+    assert "DeLong" not in to_text(found)
+
+
+def test_show_has_delongs_interval_beside_the_bootstraps_and_says_what_is_undefined(store: Store) -> None:
+    from umcl_bench.metrics.delong import delong, logit_interval
+
+    scores = scores_of(0, 2.0)
+    record = store.get("umcl-s0")
+    record.result["git"] = {}
+    for key in ("machine", "versions", "timings_s"):
+        record.result[key] = {}
+    record.result["created"] = "today"
+    told = describe_record(record).splitlines()
+    areas = delong(scores.value[:, 0][None], scores.target[:, 0], scores.patient)
+    low, high = logit_interval(areas, np.ones(1))
+    edema, fracture, nodule, macro, note = told[-5:]
+    assert f"DeLong [{low:.3f}, {high:.3f}]" in edema
+    assert f"{int((scores.target[:, 1] == 1).sum())}+ " in fracture
+    assert "0+ 150-, DeLong [–, –], undefined in 100% of resamples" in nodule
+    assert macro.endswith("n 150, over 2 of 3 classes; undefined: Nodule")
+    assert "Obuchowski" in note
+
+
+def test_the_command_line(quick: Quick, tmp_path: Path) -> None:
+    code, _, err = quick("compare", "random", "untrained", "--task", "zeroshot-chexpert")
+    assert (code, "there are no records" in err) == (1, True)
+    code, _, err = quick("run", "--quiet", "--model", "random,untrained", "--task", "zeroshot-chexpert")
+    assert code == 0, err
+    code, out, err = quick("compare", "random", "untrained", "--task", "zeroshot-chexpert")
+    assert code == 0, err
+    assert "PHANTOM" in out
+    assert "random" in out
+    code, same, _ = quick("compare", "random-tiny", "untrained-tiny", "--format", "json", "--resamples", "150")
+    assert code == 0
+    assert json.loads(same)["intervals"]["resamples"] == 150
+    target = tmp_path / "table.csv"
+    code, out, _ = quick("compare", "random-tiny", "untrained-tiny", "--format", "csv", "-o", str(target))
+    assert (code, out) == (0, "")
+    assert target.read_text(encoding="utf-8").startswith("kind,source,task,metric,class,first,second")
+    for arguments, said in (
+        (["random"], "compare needs two or more"),
+        (["random", "untrained"], "say on which --task (zeroshot-chexpert)"),
+        (["random-tiny", "untrained-tiny", "--format", "xml"], "no format is named 'xml'"),
+        (["random-tiny", "untrained-tiny", "--metric", "auprx"], "Did you mean 'auprc'"),
+    ):
+        code, _, err = quick("compare", *arguments)
+        assert (code, said in err) == (2, True), err
