@@ -20,12 +20,12 @@ samples = st.lists(
 
 
 def wins(x: float, y: float) -> float:
-    """DeLong et al. 1988, equation 2."""
+    """The kernel of DeLong et al. 1988."""
     return float(x > y) + 0.5 * float(x == y)
 
 
 def slow_delong(scores: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Equations 3 to 8, pair by pair: structural components, their covariances, S10 / m + S01 / n."""
+    """Their covariance, pair by pair: structural components, their covariances, S10 / m + S01 / n."""
     positive, negative = scores[:, target == 1], scores[:, target == 0]
     k, m, n = len(scores), positive.shape[1], negative.shape[1]
     v10 = np.array([[sum(wins(x, y) for y in negative[r]) / n for x in positive[r]] for r in range(k)])

@@ -2,9 +2,10 @@
 
 An AUROC is a mean over pairs of a positive and a negative. A sample's placement is the share of these pairs that it
 wins against the other side, ties being half of one, and the variance of the AUROC is that of the placements (DeLong,
-DeLong and Clarke-Pearson 1988, equations 2 to 8), found from midranks (Sun and Xu 2014, algorithm 2). DeLong's variance
-takes all films as independent, which films of one patient are not: it is too small then. Obuchowski (1997) sums
-placements over each patient before anything is squared; with one film a patient the two are the same.
+DeLong and Clarke-Pearson, Biometrics 1988), found from midranks (Sun and Xu, IEEE Signal Processing Letters 2014).
+DeLong's variance takes all films as independent, which films of one patient are not: it is too small then. Obuchowski
+(Biometrics 1997) sums placements over each patient before anything is squared; with one film a patient the two are the
+same.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Normal:
 def delong(scores: Floats, target: Floats, patient: Names | None = None) -> Areas:
     """The AUROCs of scores (m, n) against a target (n,) in {1, 0, NaN}, and their covariance.
 
-    Samples with a NaN target do not count. With `patient` (n,) the covariance is Obuchowski's (1997, section 2), which
+    Samples with a NaN target do not count. With `patient` (n,) the covariance is Obuchowski's (1997), which
     lets films of one patient depend on each other; without it DeLong's. AUROCs are NaN without a positive or without a
     negative, and for a model with a NaN score; the covariance also where positives or negatives are of one patient
     (one film) alone.
@@ -91,7 +92,7 @@ def _numbers(names: Names) -> NDArray[np.int64]:
 def contrast(areas: Areas, weights: Floats, level: float = 0.95) -> Normal:
     """The weighted sum of AUROCs, as in [1, -1] for a paired difference, with its interval and the test that it is 0.
 
-    z = L a / sqrt(L S L') (DeLong et al. 1988, equation 9). Where both are 0, as for equal scores, p is 1; where the
+    z = L a / sqrt(L S L') (DeLong et al. 1988). Where both are 0, as for equal scores, p is 1; where the
     variance alone is 0, as between a perfect and a constant model, or is estimated to be below it (which Obuchowski's
     can), interval and p are undefined.
     """
@@ -110,7 +111,7 @@ def logit_interval(areas: Areas, weights: Floats, level: float = 0.95) -> tuple[
     """The interval of a weighted mean of AUROCs (weights (m,) of sum 1), of one model or of several seeds or parts.
 
     It is symmetric about the mean's logit, whose standard error is that of the mean / (mean (1 - mean)), so that it
-    stays within 0 and 1 (Pepe 2003, section 5.2). Undefined where the mean is 0 or 1: the placements of a perfect
+    stays within 0 and 1 (Pepe 2003). Undefined where the mean is 0 or 1: the placements of a perfect
     model do not vary, which says nothing of the next sample.
     """
     from scipy.special import expit, logit
