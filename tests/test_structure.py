@@ -96,7 +96,9 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
         ["list", "tasks"],
         ["list", "data"],
         ["list", "splits"],
+        ["list", "suites"],
         ["show", "umcl"],
+        ["show", "zeroshot+views=all"],
     ],
 )
 def test_help_and_listings_load_nothing_heavy(arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SUITES, "pair", PAIR)
 
 
-@pytest.mark.parametrize("name", ["quick", "standard", "full"])
+@pytest.mark.parametrize("name", ["quick", "standard", "own", "full"])
 def test_every_task_of_a_suite_exists_and_is_there_once(name: str) -> None:
     tasks = registry.tasks_of_suite(name)
     assert len(set(tasks)) == len(tasks)

@@ -156,6 +156,7 @@ def test_lists_and_parts_of_a_protocol() -> None:
         ("fewshot-nih+shots=1", "auroc (1 shot)"),
         ("fewshot-nih+shots=1/3", "auroc (3 shots)"),
         ("probe-nih+features=projected", "auroc (100%)"),
+        ("robust-probe-nih+fractions=0.5", "auroc (corrupted)"),
     ],
 )
 def test_the_last_share_or_shots_lead(quick: Quick, name: str, headline: str) -> None:

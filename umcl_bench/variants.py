@@ -109,12 +109,12 @@ def _completion(value: Baseline | Task, done: Mapping[str, Any]) -> dict[str, An
     Hand-written prompts have no length, continuous ones 8 vectors.
     """
     if isinstance(value, Task):
-        fractions, shots = (done.get(f"protocol.{name}") for name in ("fractions", "shots"))
-        metric = value.headline.partition(" (")[0]
-        if fractions:
-            return {"headline": f"{metric} ({100 * fractions[-1]:.6g}%)", "shown": ()}
-        if shots:
-            return {"headline": f"{metric} ({shots[-1]} shot{'s' if shots[-1] > 1 else ''})", "shown": ()}
+        for path, new in done.items():
+            if path.endswith((".fractions", ".shots")):
+                last = f"{100 * new[-1]:.6g}%" if path.endswith(".fractions") else f"{new[-1]} shot{'s'[: new[-1] > 1]}"
+                metric = value.headline.partition(" (")[0]
+                inner = path.startswith("protocol.of.")
+                return {"protocol.figure": last} if inner else {"headline": f"{metric} ({last})", "shown": ()}
         return {}
     if done.get("prompt.kind") == "hand":
         return {"prompt.length": 0, "prompt.context": "unified", "prompt.init": "", "prompt.stage": "joint"}

@@ -42,6 +42,11 @@ SUITES = {
                 "robust-zeroshot-chexpert",
             ),
         ),
+        Suite(
+            "own",
+            "your own films: whatever they have labels, reports or masks for",
+            ("zeroshot", "probe", "fewshot", "finetune", "retrieval", "segment"),
+        ),
         Suite("full", "every task", more=("robust-zeroshot-chexpert", "robust-probe-chexpert")),
     )
 }

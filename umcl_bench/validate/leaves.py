@@ -71,8 +71,9 @@ def _named(given: str) -> Iterator[Leaf]:
     if plain in registry.list_baselines():
         file = registry.file_of("baselines", plain) if plain == given else None
         yield Leaf("model", registry.get_baseline(given), file)
-    if plain in registry.list_tasks():
-        yield Leaf("task", registry.get_task(given), registry.file_of("tasks", given) if plain == given else None)
+    own = registry.plain_task(plain)
+    if own in registry.list_tasks():
+        yield Leaf("task", registry.get_task(given), registry.file_of("tasks", own) if own == given else None)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from umcl_bench.metrics.scores import Figure, Floats, Scores, over_parts
 from umcl_bench.models.base import Model
 from umcl_bench.protocols import runner_of
 from umcl_bench.protocols.base import Evaluation, Outcome, labelled_findings
+from umcl_bench.protocols.robust import inner
 from umcl_bench.spec import ClassPrompts, Grounding, Probe, Retrieval, Robust, Task
 from umcl_bench.validate.told import Told, ToldTexts, numbered_films
 
@@ -31,9 +32,7 @@ def short(task: Task) -> Task:
     """The task as it is checked: what it wraps, and of the shares or shots of a probe those of the headline alone."""
     protocol = task.protocol
     if isinstance(protocol, Robust):
-        return short(
-            dataclasses.replace(task, protocol=protocol.of, headline=task.headline.partition(" (")[0], shown=())
-        )
+        return short(inner(task))
     if not isinstance(protocol, Probe):
         return task
     of = {"shots": protocol.shots[-1:]} if protocol.shots else {"fractions": protocol.fractions[-1:]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from umcl_bench.spec import Baseline, Task, flatten, to_dict
+from umcl_bench.spec import Baseline, Protocol, Robust, Task, flatten, to_dict
 from umcl_bench.validate.checks import Seen, check, listed, not_applicable, passed
 
 _SAID_ELSEWHERE = ("name", "dataset", "uses_labels", "released", "protocol.kind")
@@ -40,11 +40,16 @@ def evidence(leaf: Baseline | Task) -> Seen:
 
 def choices(leaf: Baseline | Task) -> list[str]:
     """The fields that are not as in a leaf that only has a name."""
-    plain = Baseline(leaf.name) if isinstance(leaf, Baseline) else Task(leaf.name, "", type(leaf.protocol)())
+    plain = Baseline(leaf.name) if isinstance(leaf, Baseline) else Task(leaf.name, "", _plain(leaf.protocol))
     default = _values(plain)
     return [
         field for field, value in _values(leaf).items() if field not in _SAID_ELSEWHERE and value != default.get(field)
     ]
+
+
+def _plain(protocol: Protocol) -> Protocol:
+    """The protocol with its defaults."""
+    return Robust(of=type(protocol.of)()) if isinstance(protocol, Robust) else type(protocol)()
 
 
 def _values(leaf: Any) -> dict[str, Any]:
