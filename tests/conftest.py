@@ -39,9 +39,10 @@ def quiet() -> Reporter:
 
 @pytest.fixture
 def short_budget(monkeypatch: pytest.MonkeyPatch) -> spec.Size:
-    """`tiny` with six steps of 32 films, everywhere."""
+    """`tiny` with six steps of 32 films, everywhere, and three of what is fitted on labels or masks."""
     size = dataclasses.replace(spec.TINY, optim=dataclasses.replace(spec.TINY.optim, batch=32, films_seen=192))
     monkeypatch.setitem(spec.SIZES, "tiny", size)
+    monkeypatch.setattr(spec.Fitting, "budget", lambda how, films: 3)
     return size
 
 

@@ -58,6 +58,7 @@ def test_each_play_has_its_datasets_fields(whole: Corpus) -> None:
         "nih": (False, False, True, True),
         "rsna": (False, True, True, False),
         "siim": (False, True, False, False),
+        "lungs": (False, True, False, False),
         "vindr": (False, False, True, False),
         "covidx": (False, False, False, False),
         "openi": (True, False, False, True),
@@ -77,6 +78,19 @@ def test_masks_are_of_the_datasets_finding_only(whole: Corpus, name: str, findin
     rows = [*np.flatnonzero(has)[:8], *np.flatnonzero(~has)[:30]]
     assert [bool(played.masks.read(int(row), 64).any()) for row in rows] == [bool(has[row]) for row in rows]
     assert played.masks.fingerprint != played.pixels.fingerprint
+
+
+def test_lung_masks_are_two_lungs_beside_the_mediastinum_whatever_covers_them(whole: Corpus) -> None:
+    played = play(whole, "lungs")
+    assert played.masks is not None
+    assert played.masks.fingerprint != play(whole, "siim").masks.fingerprint  # type: ignore[union-attr]
+    for row in range(0, len(played), 40):
+        mask = played.masks.read(row, 64) > 0
+        assert 0.1 < mask.mean() < 0.6
+        across = mask[mask.any(axis=1)].sum(axis=0)
+        left, right = across[:32], across[32:]
+        assert min(left.max(), right.max()) > 10
+        assert across[28:36].min() < 0.6 * min(left.max(), right.max())
 
 
 def test_boxes_are_of_the_datasets_findings_and_lie_around_the_masks(whole: Corpus) -> None:
