@@ -253,7 +253,8 @@ SPLITS = (
         unit="image",
         draw="the authors' published lists",
         rule="candidate.csv and query.csv are test; 'query' is the class of a query film, as query.csv has it, and "
-        "empty for a candidate." + _REST,
+        "empty for a candidate. Train is train.csv without the patients of these films (ours: ConVIRT is trained "
+        "elsewhere), val is valid.csv.",
         source="yuhaozhang/convirt image-retrieval/candidate.csv and query.csv",
         used_by=("ConVIRT", "EGMA"),
         evidence="published",
