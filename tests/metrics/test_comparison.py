@@ -112,7 +112,9 @@ def test_other_samples_are_refused() -> None:
 
 def test_where_lower_is_better_so_is_the_difference_and_a_joint_metric_has_one() -> None:
     rng, who = np.random.default_rng(0), np.array([f"p{i}" for i in range(80)], dtype=object)
-    low, high = ({"": Scores({"rank": rng.integers(1, top, (80, 1)).astype(np.float64)}, who, who, ("q",))} for top in (5, 20))
+    low, high = (
+        {"": Scores({"rank": rng.integers(1, top, (80, 1)).astype(np.float64)}, who, who, ("q",))} for top in (5, 20)
+    )
     (found,) = compare([[low], [high]], [(0, 1)], RANK, PLAIN, HOW)
     d = found["macro"]
     assert d.estimate.value == pytest.approx(d.second - d.first)
