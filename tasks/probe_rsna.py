@@ -16,7 +16,7 @@ TASK = Task(
         Evidence(
             "protocol.fractions",
             "paper",
-            "ConVIRT, MGCA: 1, 10 and 100 %; --split rsna@gloria has their 70 / 15 / 15 %",
+            "ConVIRT, MGCA: 1, 10 and 100 %; --split rsna@gloria has MGCA's 70 / 15 / 15 %",
         ),
         Evidence("protocol.features", "code", "MGCA: the frozen backbone's, before the projection"),
         Evidence(
@@ -26,5 +26,6 @@ TASK = Task(
         ),
         Evidence("protocol.draws", "ours", "three nested draws of patients; MGCA draws films with seed 42"),
         Evidence("metrics", "paper", "ConVIRT, MGCA: AUROC; AUPRC is ours"),
+        Evidence("headline", "ours", "all training films: no draw plays a part"),
     ),
 )

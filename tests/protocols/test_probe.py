@@ -289,7 +289,7 @@ def test_few_shots(phantom: Corpus) -> None:
 
 def lost(outcome: Outcome) -> set[tuple[bool, ...]]:
     """The sets of classes that have no scores, over the parts."""
-    return {tuple(bool(gone) for gone in np.isnan(s.value).all(axis=0)) for s in outcome.parts.values()}
+    return {tuple(bool(np.isnan(column).all()) for column in s.value.T) for s in outcome.parts.values()}
 
 
 def test_a_class_with_too_few_films_is_left_out_at_every_number_of_shots(phantom: Corpus) -> None:
