@@ -14,9 +14,7 @@ TASK = Task(
     evidence=(
         Evidence("protocol.findings", "paper", "pneumonia or not, as ConVIRT fine-tunes it"),
         Evidence("protocol.fitting.encoder_factor", "summary", "the tower at a tenth of the head's rate"),
-        Evidence(
-            "protocol.published", "summary", "Adam, batch 64, warm-up, cosine, at most 200 epochs, stop after 10"
-        ),
+        Evidence("protocol.published", "summary", "Adam, batch 64, warm-up, cosine, at most 200 epochs, stop after 10"),
         Evidence("protocol.fitting", "ours", "300 steps of 64 films for every model and share; +setting=published"),
         Evidence("protocol.fractions", "paper", "1, 10 and 100 %; here of the patients, nested, not stratified"),
     ),

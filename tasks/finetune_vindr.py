@@ -15,9 +15,7 @@ TASK = Task(
         Evidence("metrics", "summary", "AUROC, and the best epoch by it on val"),
         Evidence("protocol.findings", "ours", "all that the source labels; BenchX has 14 classes"),
         Evidence("protocol.fitting.encoder_factor", "summary", "the tower at a tenth of the head's rate"),
-        Evidence(
-            "protocol.published", "summary", "Adam, batch 64, warm-up, cosine, at most 200 epochs, stop after 10"
-        ),
+        Evidence("protocol.published", "summary", "Adam, batch 64, warm-up, cosine, at most 200 epochs, stop after 10"),
         Evidence("protocol.fitting", "ours", "300 steps of 64 films for every model and share; +setting=published"),
         Evidence("protocol.fractions", "paper", "1, 10 and 100 %; here of the patients, nested, not stratified"),
     ),

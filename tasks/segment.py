@@ -11,9 +11,7 @@ TASK = Task(
     headline="lesion-dice (100%)",
     shown=("lesion-dice (1%)", "lesion-dice (10%)", "dice (100%)"),
     evidence=(
-        Evidence(
-            "protocol.fitting", "ours", "200 steps of 32 films at any share: some seconds each at size tiny"
-        ),
+        Evidence("protocol.fitting", "ours", "200 steps of 32 films at any share: some seconds each at size tiny"),
         Evidence("protocol.decoder_width", "ours", "half of smp's 256: twice as fast at size tiny"),
         Evidence("headline", "ours", "empty films would score 1 for saying nothing; `dice` has them, by GLoRIA's rule"),
     ),

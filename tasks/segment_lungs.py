@@ -12,8 +12,6 @@ TASK = Task(
     shown=("dice (1%)", "dice (10%)", "iou (100%)"),
     evidence=(
         Evidence("dataset", "ours", "the phantom's lungs, or a folder whose metadata.csv has masks of lungs"),
-        Evidence(
-            "protocol.fitting", "ours", "200 steps of 32 films at any share: some seconds each at size tiny"
-        ),
+        Evidence("protocol.fitting", "ours", "200 steps of 32 films at any share: some seconds each at size tiny"),
     ),
 )

@@ -21,15 +21,11 @@ TASK = Task(
     shown=("lesion-dice (1%)", "lesion-dice (10%)", "dice (100%)"),
     evidence=(
         Evidence("protocol.encoder", "code", "frozen, its batch norms too"),
-        Evidence(
-            "protocol.decoder", "ours", "U-Net on ResNets as published; DPT on a ViT, where MGCA has SETR's"
-        ),
+        Evidence("protocol.decoder", "ours", "U-Net on ResNets as published; DPT on a ViT, where MGCA has SETR's"),
         Evidence("protocol.loss", "recalled", "GLoRIA's"),
         Evidence("protocol.select", "code", "early stop by val loss"),
         Evidence("protocol.negatives", "ours", "MGCA's are all, by inference; a short fit then learns to say nothing"),
-        Evidence(
-            "protocol.published", "code", "AdamW 5e-4, decay 0.05, batch 16, 50 epochs, stop after 10"
-        ),
+        Evidence("protocol.published", "code", "AdamW 5e-4, decay 0.05, batch 16, 50 epochs, stop after 10"),
         Evidence("protocol.fitting", "ours", "200 steps of 32 films for every model and share; +setting=published"),
         Evidence("headline", "ours", "films with a pneumonia: most have none, and would score 1 for saying nothing"),
     ),

@@ -25,9 +25,7 @@ TASK = Task(
         Evidence("protocol.loss", "code", "10 focal(2) - log(soft Dice with 1 added), MixedLoss"),
         Evidence("protocol.negatives", "code", "in training, as many films without a pneumothorax as with one"),
         Evidence("protocol.threshold", "code", "0.5; an empty film scores 1 if nothing is predicted"),
-        Evidence(
-            "metrics", "ours", "mean over films; GLoRIA averages means of batches"
-        ),
+        Evidence("metrics", "ours", "mean over films; GLoRIA averages means of batches"),
         Evidence("protocol.published", "code", "Adam 5e-4, decay 1e-6, batch 8, 100 epochs, stop after 20 by val Dice"),
         Evidence("protocol.fitting", "ours", "200 steps of 32 films for every model and share; +setting=published"),
         Evidence("protocol.fractions", "paper", "1, 10 and 100 % of the training data; here of the patients, nested"),
