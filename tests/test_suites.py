@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Quick, read_table, write_table
-from umcl_bench import registry
+from umcl_bench import bench, registry
 from umcl_bench.errors import UsageError
+from umcl_bench.launch import local
+from umcl_bench.records.store import Record
+from umcl_bench.request import Request
 from umcl_bench.spec import SUITES, Suite
 
 PAIR = Suite("pair", "two tasks", ("zeroshot", "zeroshot-chexpert"))
@@ -93,3 +97,29 @@ def test_a_suite_of_which_nothing_can_be_run_fails(quick: Quick, without_edema: 
     assert code == 1
     assert err.count("umcl-bench: random on zeroshot-chexpert") == 2
     assert quick(*run, "--plan")[0] == 1
+
+
+def test_the_jobs_of_a_suite_name_their_task_and_keep_its_options(quick: Quick, tmp_path: Path) -> None:
+    slurm = ["--launcher", "slurm", "--output-dir", str(tmp_path / "array")]
+    code, _, err = quick("run", "--model", "random", "--suite", "pair", "--limit", "20", *slurm)
+    assert code == 0, err
+    lines = [line for line in (tmp_path / "array/sweep.sh").read_text().splitlines() if " exec " in line]
+    assert [line.split("--task ")[1].split()[0] for line in lines] == list(PAIR.tasks)
+    assert all("--limit 20" in line and "--suite" not in line for line in lines)
+
+
+def test_what_turns_out_not_to_fit_is_left_out_too(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a released model without a text tower: it is asked only when it is loaded."""
+    whole = bench.run
+
+    def run(request: Request, *others: Any) -> Record:
+        if request.task == "zeroshot":
+            raise UsageError("this one embeds no text")
+        return whole(request, *others)
+
+    monkeypatch.setattr(local, "run", run)
+    code, out, err = quick("run", "--model", "random", "--suite", "pair")
+    assert code == 0, err
+    assert "1 done, 0 on record before, 0 failed, 1 left out" in out
+    assert err.splitlines()[-1] == "umcl-bench: left out: random on zeroshot, seed 0: this one embeds no text"
+    assert quick("run", "--model", "random", "--task", ",".join(PAIR.tasks))[0] == 1
