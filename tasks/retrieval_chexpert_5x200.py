@@ -12,9 +12,11 @@ TASK = Task(
     headline="p@5",
     shown=("p@10", "p@100", "r@5"),
     evidence=(
+        Evidence("protocol.findings", "summary", "the five competition findings"),
         Evidence("protocol.relevant", "summary", "a report counts where its film has the query's finding"),
         Evidence("protocol.directions", "summary", "films are the queries, reports the candidates"),
         Evidence("protocol.identical_texts", "ours", "candidates are the 1,000 films' reports: identical ones tie"),
         Evidence("metrics", "summary", "GLoRIA P@5, P@10, P@100; MedCLIP P@1, P@2, P@5, P@10; R@k stands beside them"),
+        Evidence("headline", "summary", "P@5 is what GLoRIA and MedCLIP share, with P@10"),
     ),
 )

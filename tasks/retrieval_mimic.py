@@ -19,5 +19,6 @@ TASK = Task(
             "dataset", "ours", "texts are what --section names; cxr-clip takes the longer of findings and impression"
         ),
         Evidence("metrics", "summary", "R@1, R@5, R@10 and the mean rank; the median rank is ours"),
+        Evidence("headline", "ours", "R@5 leads: R@1 is near 0 where reports are alike"),
     ),
 )

@@ -12,6 +12,7 @@ TASK = Task(
     headline="p@1",
     shown=("r@5", "r@10", "p@5", "p@10"),
     evidence=(
+        Evidence("protocol.findings", "summary", "the five competition findings"),
         Evidence("protocol.relevant", "summary", "a report counts where its film has the query's finding"),
         Evidence(
             "protocol.directions",
@@ -19,5 +20,6 @@ TASK = Task(
             "films look for reports, among all 1,000; BenchX's script ranks within each batch and averages these",
         ),
         Evidence("metrics", "paper", "H@1, H@5, H@10 (R@k here) and P@1, P@5, P@10"),
+        Evidence("headline", "ours", "P@1, which is H@1 too"),
     ),
 )
