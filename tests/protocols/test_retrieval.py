@@ -21,7 +21,7 @@ from umcl_bench.models.base import Matrix, PromptPair
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.protocols import retrieval
 from umcl_bench.protocols.base import Evaluation, Outcome
-from umcl_bench.spec import COMPETITION, CONVIRT_SENTENCES, EIGHT, Retrieval, Task
+from umcl_bench.spec import COMPETITION, EIGHT, EIGHT_SENTENCES, Retrieval, Task
 from umcl_bench.validate.task_checks import numbered_films
 
 TASK = registry.get_task("retrieval")
@@ -101,7 +101,7 @@ def by_class(corpus: Corpus, findings: Sequence[str], *, reports: bool) -> Oracl
     columns = [corpus.classes.index(name) for name in findings]
     names = [[findings[k] for k in np.flatnonzero(row[columns] == 1).tolist()] for row in corpus.truth]
     keys = corpus.reports if reports else corpus.ids
-    told = dict(zip(map(str, keys), names, strict=True)) | {text: [name] for name, text in CONVIRT_SENTENCES}
+    told = dict(zip(map(str, keys), names, strict=True)) | {text: [name] for name, text in EIGHT_SENTENCES}
     return Oracle(corpus, told, reports)
 
 
@@ -112,7 +112,7 @@ def relevant_candidates(task: Task, corpus: Corpus) -> list[int]:
     own = [{corpus.classes[k] for k in np.flatnonzero(row == 1).tolist()} for row in corpus.truth[rows]]
     asked: dict[str, list[str]] = {
         FIVE.name: [name for names in own for name in names & set(COMPETITION)],
-        SENTENCES.name: [name for name, _ in CONVIRT_SENTENCES],
+        SENTENCES.name: [name for name, _ in EIGHT_SENTENCES],
         IMAGES.name: [name for name in query if name],
     }
     return [
@@ -241,8 +241,8 @@ def test_query_films_are_no_candidates_and_classes_are_as_marked(eight: Corpus) 
 
 
 def test_the_published_sentences_are_five_a_class() -> None:
-    assert [sum(name == of for name, _ in CONVIRT_SENTENCES) for of in EIGHT] == [5] * 8
-    assert len({text for _, text in CONVIRT_SENTENCES}) == 40
+    assert [sum(name == of for name, _ in EIGHT_SENTENCES) for of in EIGHT] == [5] * 8
+    assert len({text for _, text in EIGHT_SENTENCES}) == 40
 
 
 def test_more_than_there_are_candidates_is_undefined_and_a_class_without_any_too(eight: Corpus) -> None:
@@ -252,7 +252,7 @@ def test_more_than_there_are_candidates_is_undefined_and_a_class_without_any_too
     few = eight.without(np.concatenate([without, rows[~edema[rows]][40:]]), "to test")
     scores = scored(SENTENCES, few, RandomEmbeddings(32, 0)).parts[""]
     assert np.isnan(scores.columns["precision@50"]).all()
-    absent = np.array([name == "Edema" for name, _ in CONVIRT_SENTENCES])
+    absent = np.array([name == "Edema" for name, _ in EIGHT_SENTENCES])
     assert np.isnan(scores.columns["hit@1"][absent]).all()
     assert np.isnan(scores.columns["precision@5"][absent]).all()
     assert not np.isnan(scores.columns["precision@5"][~absent]).all()
@@ -299,7 +299,7 @@ def test_what_does_not_fit_is_said_before_any_work(phantom: Corpus) -> None:
         ({"directions": ("text to text",)}, "directions"),
         ({"directions": ("image to image",)}, "no findings, sentences or image to image"),
         ({"findings": EIGHT}, "no findings"),
-        ({"relevant": "class", "findings": EIGHT[:2], "sentences": CONVIRT_SENTENCES}, "sentences of Cardiomegaly"),
+        ({"relevant": "class", "findings": EIGHT[:2], "sentences": EIGHT_SENTENCES}, "sentences of Cardiomegaly"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(wrong: dict[str, object], words: str) -> None:

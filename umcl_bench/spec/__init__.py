@@ -24,8 +24,8 @@ from umcl_bench.spec.models import Similarity as Similarity
 from umcl_bench.spec.models import Term as Term
 from umcl_bench.spec.models import TermKind as TermKind
 from umcl_bench.spec.protocols import COMPETITION as COMPETITION
-from umcl_bench.spec.protocols import CONVIRT_SENTENCES as CONVIRT_SENTENCES
 from umcl_bench.spec.protocols import EIGHT as EIGHT
+from umcl_bench.spec.protocols import EIGHT_SENTENCES as EIGHT_SENTENCES
 from umcl_bench.spec.protocols import GLORIA_FITTING as GLORIA_FITTING
 from umcl_bench.spec.protocols import MGCA_FITTING as MGCA_FITTING
 from umcl_bench.spec.protocols import ClassPrompts as ClassPrompts

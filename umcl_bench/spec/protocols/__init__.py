@@ -4,8 +4,8 @@ from umcl_bench.spec.protocols.fine_tuning import FineTune as FineTune
 from umcl_bench.spec.protocols.fitting import Fitting as Fitting
 from umcl_bench.spec.protocols.grounding import Grounding as Grounding
 from umcl_bench.spec.protocols.probing import Probe as Probe
-from umcl_bench.spec.protocols.retrieval import CONVIRT_SENTENCES as CONVIRT_SENTENCES
 from umcl_bench.spec.protocols.retrieval import EIGHT as EIGHT
+from umcl_bench.spec.protocols.retrieval import EIGHT_SENTENCES as EIGHT_SENTENCES
 from umcl_bench.spec.protocols.retrieval import Retrieval as Retrieval
 from umcl_bench.spec.protocols.robustness import CORRUPTIONS as CORRUPTIONS
 from umcl_bench.spec.protocols.robustness import MOVING as MOVING
