@@ -32,7 +32,7 @@ from umcl_bench.training.batches import training_rows
 from umcl_bench.training.start import start_encoder
 from umcl_bench.validate import oracles, task_checks
 from umcl_bench.validate.phantom import FOR_MODELS, FOR_TASKS, SIZE, draw_films, small_source
-from umcl_bench.validate.run import OF_TASKS
+from umcl_bench.validate.run import OF_TASKS, OF_VALUES
 from umcl_bench.validate.task_checks import TaskSubject
 from umcl_bench.validate.told import rows_of
 
@@ -52,6 +52,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("UMCL_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(task_checks, "DRAWS", 12)
         yield
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_choice_says_where_it_comes_from(name: str) -> None:
+    for look in OF_VALUES:
+        found = look(registry.get_task(name))
+        assert found.state == "pass", found.seen
 
 
 @pytest.mark.parametrize("name", TOLD)
