@@ -237,7 +237,7 @@ def test_what_does_not_fit_is_refused_before_any_work(phantom: Corpus) -> None:
         lacking = dataclasses.replace(lungs, has_mask=lungs.has_mask & (lungs.splits != split))
         with pytest.raises(UsageError, match=rf"needs {split} films .* with a mask; .* 0 in {split}"):
             segmentation.check(task, lacking)
-    with pytest.raises(UsageError, match="needs a image tower; random has none"):
+    with pytest.raises(UsageError, match="needs an image tower; random has none"):
         segmentation.check_model(task, registry.get_baseline("random"))
     segmentation.check_model(task, registry.get_baseline("untrained"))
     assert segmentation.findings_of(task, lungs) == ()

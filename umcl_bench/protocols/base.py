@@ -187,4 +187,4 @@ def need(task: Task, baseline: Baseline, what: Literal["text tower", "image towe
         what == "image tower" and baseline.weights == "random-embeddings"
     )
     if lacks:
-        raise UsageError(f"task {task.name} needs a {what}; {baseline.name} has none")
+        raise UsageError(f"task {task.name} needs {"an" if what[0] in "aeiou" else "a"} {what}; {baseline.name} has none")
