@@ -187,4 +187,5 @@ def need(task: Task, baseline: Baseline, what: Literal["text tower", "image towe
         what == "image tower" and baseline.weights == "random-embeddings"
     )
     if lacks:
-        raise UsageError(f"task {task.name} needs {"an" if what[0] in "aeiou" else "a"} {what}; {baseline.name} has none")
+        article = "an" if what == "image tower" else "a"
+        raise UsageError(f"task {task.name} needs {article} {what}; {baseline.name} has none")
