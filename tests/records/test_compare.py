@@ -14,9 +14,9 @@ import pytest
 from tests.conftest import Quick
 from tests.records.test_records import result
 from umcl_bench.errors import UsageError
-from umcl_bench.metrics.comparison import compare
+from umcl_bench.metrics.comparison import Difference, compare, holm
 from umcl_bench.metrics.intervals import estimate
-from umcl_bench.metrics.scores import PLAIN, Floats, Scores
+from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
 from umcl_bench.progress import Reporter
 from umcl_bench.records.compare import Comparison, compare_runs
 from umcl_bench.records.compare_report import remarks, rows, to_csv, to_json, to_text, verdicts
@@ -26,6 +26,7 @@ from umcl_bench.records.store import Store
 from umcl_bench.spec import METHODS, Intervals
 
 HOW = Intervals(resamples=200)
+CLOSE = 56  # a seed whose difference is small
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -209,6 +210,37 @@ def test_the_figures_are_those_of_the_per_sample_scores(store: Store) -> None:
     assert found.pairs[0].spread() == pytest.approx(np.std(expected[0]["macro"].each, ddof=1))
 
 
+def test_classes_are_a_family_of_their_own(store: Store) -> None:
+    found = compared(store, "umcl", "clip", "siglip", task="zeroshot")
+    analytic: Callable[[Difference], float] = lambda d: d.delong.p if d.delong else np.nan  # noqa: E731
+    own: Callable[[Difference], float] = lambda d: d.p  # noqa: E731
+    for corrected, p in (("holm", own), ("delong_holm", analytic)):
+        classes = {
+            (at, name): p(d)
+            for at, pair in enumerate(found.pairs)
+            for name, d in pair.differences.items()
+            if name != "macro"
+        }
+        expected = holm({str(key): value for key, value in classes.items()})
+        for at, name in classes:
+            given = getattr(found.pairs[at], corrected)[name]
+            assert given == pytest.approx(expected[str((at, name))], nan_ok=True)
+
+
+def test_the_sentence_goes_by_the_corrected_p(tmp_path: Path) -> None:
+    """A difference with p of 0.03 alone is told; among four comparisons it is not."""
+    store = Store(tmp_path)
+    add(store, "umcl", scores=scores_of(0, 1.5))
+    others = ("clip", "siglip", "mgca", "gloria")
+    for at, (model, strength) in enumerate(zip(others, (1.0, 1.5, 1.5, 1.5), strict=True)):
+        add(store, model, scores=scores_of(CLOSE + at, strength))
+    (alone,) = verdicts(compared(store, "umcl", "clip", task="zeroshot"))
+    found = compared(store, "umcl", *others, task="zeroshot")
+    assert found.pairs[0].macro.p < 0.05 < found.pairs[0].holm["macro"]
+    assert "umcl is better than clip by" in alone
+    assert "the figures do not tell umcl from clip" in verdicts(found)[0]
+
+
 def test_all_pairs_are_a_larger_family(store: Store) -> None:
     found = compared(store, "umcl", "clip", "siglip", task="zeroshot", all_pairs=True)
     names = [(pair.first.label, pair.second.label) for pair in found.pairs]
@@ -335,6 +367,9 @@ def test_show_has_delongs_interval_beside_the_bootstraps_and_says_what_is_undefi
     scores = scores_of(0, 2.0)
     record = store.get("umcl-s0")
     record.result["git"] = {}
+    record.result["metrics"] = {"auroc (sd)": record.result["metrics"]["auroc"], **record.result["metrics"]}
+    figures = [Figure(), Figure("sd", ("",), "sd")]
+    record.result["figures"] = {figure.label: dataclasses.asdict(figure) for figure in figures}
     for key in ("machine", "versions", "timings_s"):
         record.result[key] = {}
     record.result["created"] = "today"
@@ -347,6 +382,9 @@ def test_show_has_delongs_interval_beside_the_bootstraps_and_says_what_is_undefi
     assert "0+ 150-, DeLong [–, –], undefined in 100% of resamples" in nodule
     assert macro.endswith("n 150, over 2 of 3 classes; undefined: Nodule")
     assert "Obuchowski" in note
+    spreads = [line for line in told if line.startswith("  auroc (sd)")]
+    assert len(spreads) == 4
+    assert not any("DeLong" in line for line in spreads)  # DeLong's is of means
 
 
 def test_the_command_line(quick: Quick, tmp_path: Path) -> None:
