@@ -17,7 +17,7 @@ from umcl_bench.protocols.logistic import Heads, fit_logistic
 from umcl_bench.spec import Probe
 
 LABELS = 14
-GRIDS = {"one C": (1.0,), "a grid of seven": Probe().strengths, "a grid of eight": (*Probe().strengths, 100.0)}
+GRIDS = {"one C": (1.0,), "a grid of seven": Probe().strengths[:7], "a grid of eight": Probe().strengths}
 
 
 def films(n: int, d: int) -> tuple[Matrix, Floats]:

@@ -24,7 +24,7 @@ class Probe:
     shots: tuple[int, ...] = ()
     draws: int = 3
     first_seed: int = 0
-    strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
     selection: Literal["val-auroc", "val-accuracy"] = "val-auroc"
     standardise: bool = True
     penalty: Literal["l2"] = "l2"
