@@ -58,7 +58,10 @@ Task = Annotated[
     typer.Option(help="A task's name, or several (a,b); +field=value changes one. See `umcl-bench list tasks`."),
 ]
 Suite = Annotated[
-    str, typer.Option(help="A list of tasks instead of --task: quick, standard, own or full. See `umcl-bench list suites`.")
+    str,
+    typer.Option(
+        help="Tasks by one name, instead of --task: quick, standard, own, full. See `umcl-bench list suites`."
+    ),
 ]
 Limit = Annotated[
     int | None,
