@@ -23,10 +23,10 @@ def compare(
         ),
     ],
     task: Annotated[str, typer.Option(help="The task, where models are named.")] = "",
-    metric: Annotated[str, typer.Option(help="A metric of the records. [their headline]")] = "",
+    metric: Annotated[str, typer.Option(help="A metric of the records; unless said, their headline.")] = "",
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="All pairs, not all against the first.")] = False,
     resamples: Annotated[
-        int | None, typer.Option(min=100, help="Resamples of the patients. [the record's, at least 100 a comparison]")
+        int | None, typer.Option(min=100, help="Resamples; unless said, the record's, at least 100 a comparison.")
     ] = None,
     format: Annotated[str, typer.Option(help="terminal, md, csv or json.")] = "terminal",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
