@@ -52,7 +52,7 @@ def check(
     section: opt.Section = "findings+impression",
     votes: opt.Votes = "majority",
     labeler: opt.Labeler = "",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read films. (one a core)")] = 0,
     quiet: opt.Quiet = False,
 ) -> None:
     """Look a folder over: what it is, what it lacks, and what is wrong. Exit code 1 where something is wrong."""

@@ -38,9 +38,9 @@ Section = Annotated[
     str, typer.Option(help="The text of a report: findings+impression, impression, findings, longest or report (all).")
 ]
 Votes = Annotated[str, typer.Option(help="Several readers of one film: majority or any.")]
-Labeler = Annotated[str, typer.Option(help="Whose labels of MIMIC-CXR: chexpert or negbio. [chexpert's, if there]")]
+Labeler = Annotated[str, typer.Option(help="Whose labels of MIMIC-CXR: chexpert or negbio. (chexpert's, if there)")]
 TrainOn = Annotated[
-    str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. [all that --data holds]")
+    str, typer.Option(help="Datasets of --data to learn from, as in chexpert,mimic-cxr. (all that --data holds)")
 ]
 SkipUnreadable = Annotated[
     bool,
@@ -65,7 +65,7 @@ Suite = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(min=1, help="A quick look: so many films of each split of the task's data, whole patients. [all]"),
+    typer.Option(min=1, help="A quick look: so many films of each split of the task's data, whole patients. (all)"),
 ]
 Size = Annotated[
     str, typer.Option(help="Towers and budget: tiny (a CPU, about a minute), small, or base (the papers' towers).")
@@ -81,10 +81,10 @@ Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of weights, 
 Mix = Annotated[str, typer.Option(help="Weights of kinds of row, as in image-text=1,image-label=3.")]
 Balanced = Annotated[bool, typer.Option("--balanced", help="Draw every finding as often as every other.")]
 Store = Annotated[
-    Path | None, typer.Option("--store", help="Where records and checkpoints are. [$UMCL_BENCH_STORE, or runs]")
+    Path | None, typer.Option("--store", help="Where records and checkpoints are. ($UMCL_BENCH_STORE, or runs)")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that read films. [one a core]")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read films. (one a core)")]
 Batch = Annotated[
     str,
     typer.Option(help="Rows a step, over all processes; the films seen stay. auto: --micro-batch auto."),
@@ -103,8 +103,8 @@ Compile = Annotated[
 Select = Annotated[
     str, typer.Option(help="Whose weights are kept: last, val-auroc or val-loss (the best on val; needs --eval-every).")
 ]
-EvalEvery = Annotated[int, typer.Option(min=0, help="Steps between looks at val. [never]")]
-SaveEvery = Annotated[int, typer.Option(min=0, help="Steps between states to go on from. [every five minutes]")]
+EvalEvery = Annotated[int, typer.Option(min=0, help="Steps between looks at val. (never)")]
+SaveEvery = Annotated[int, typer.Option(min=0, help="Steps between states to go on from. (every five minutes)")]
 Recompute = Annotated[
     bool,
     typer.Option("--recompute", help="Make activations again in the backward pass: less memory, more time."),

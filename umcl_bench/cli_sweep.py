@@ -27,10 +27,10 @@ Seeds = Annotated[str, typer.Option(help="Several seeds: 3 is three from --seed 
 Launcher = Annotated[
     str, typer.Option(help="Where the runs of a sweep go: local, ray (a cluster), or slurm (writes a job array).")
 ]
-RayAddress = Annotated[str | None, typer.Option(help="A Ray cluster. [$RAY_ADDRESS, or one on this machine]")]
-Retries = Annotated[int | None, typer.Option(min=0, help="With ray: tries more for a run whose worker died. [2]")]
+RayAddress = Annotated[str | None, typer.Option(help="A Ray cluster. ($RAY_ADDRESS, or one on this machine)")]
+Retries = Annotated[int | None, typer.Option(min=0, help="With ray: tries more for a run whose worker died. (2)")]
 SlurmOption = Annotated[list[str] | None, typer.Option(help="An option of sbatch: --gres=gpu:1. May be repeated.")]
-OutputDir = Annotated[Path | None, typer.Option(help="With slurm: where the script goes. [./slurm-DIGEST]")]
+OutputDir = Annotated[Path | None, typer.Option(help="With slurm: where the script goes. (./slurm-DIGEST)")]
 
 OWN = (
     "model", "loss", "task", "suite", "seed", "seeds", "plan", "store", "launcher",

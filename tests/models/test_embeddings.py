@@ -17,6 +17,7 @@ from umcl_bench.models.embeddings import Films, Make, kept
 from umcl_bench.models.fingerprint import weights_digest
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.progress import Reporter
+from umcl_bench.protocols import base
 from umcl_bench.protocols.base import Evaluation
 from umcl_bench.spec import TINY, digest
 
@@ -202,6 +203,21 @@ def test_an_evaluation_embeds_once_and_never_takes_anothers(
     embeds(evaluation(phantom, model, keep=False))
     assert (nameless.asked, model.asked) == ([3, 3], [3] * 6)
     assert len(stored(tmp_path)) == 6
+
+
+def test_many_films_are_embedded_a_block_at_a_time(
+    phantom: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more films in memory than a block, and the same rows."""
+    monkeypatch.setenv("UMCL_BENCH_CACHE", str(tmp_path))
+    whole = evaluation(phantom, Asked(), keep=False).embed(np.arange(7))
+    monkeypatch.setattr(base, "_BLOCK_BYTES", 3 * 16)
+    model = Asked()
+    at = evaluation(phantom, model)
+    for _ in range(2):
+        np.testing.assert_array_equal(at.embed(np.arange(7)), whole)
+    assert model.asked == [3, 3, 1]
+    assert at.embed(np.arange(0)).shape == (0, 4)
 
 
 def test_a_models_digest_is_over_weights_and_what_is_done_to_films() -> None:

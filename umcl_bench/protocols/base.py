@@ -23,6 +23,9 @@ from umcl_bench.spec import TINY, Baseline, ImageTower, Task
 T = TypeVar("T")
 
 
+_BLOCK_BYTES = 256 * 2**20
+
+
 class Outcome(NamedTuple):
     """Per-sample scores, the figures that are made of them, and what a record should say of how they came about.
 
@@ -90,6 +93,12 @@ class Evaluation:
         return found
 
     def _kept(self, kind: str, make: Callable[[NDArray[np.uint8]], Matrix], rows: Rows) -> Matrix:
+        """In blocks, so that no more than some hundred megabytes of films are in memory at once."""
+        step = max(1, _BLOCK_BYTES // int(np.prod(self.films.shape[1:])))
+        blocks = [self._block(kind, make, rows[at : at + step]) for at in range(0, max(1, len(rows)), step)]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _block(self, kind: str, make: Callable[[NDArray[np.uint8]], Matrix], rows: Rows) -> Matrix:
         films = self.films[rows]
         if not (self.keep and self.model.digest):
             return make(films)
