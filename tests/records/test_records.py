@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,63 @@ def test_a_damaged_record_is_named_and_does_not_stop_the_rest(
     assert "old/result.json has schema 0" in said
     assert "list/result.json has schema None" in said
     assert "empty is no whole record: command" in said
+
+
+def change(name: str, at: Path) -> None:
+    """What befalls a record: a file that is cut off, or edited by hand."""
+    file, _, how = name.partition(" ")
+    raw = (at / file).read_bytes()
+    if how == "cut":
+        (at / file).write_bytes(raw[: len(raw) // 2])
+    elif how == "edited":
+        assert b"0.9" in raw
+        (at / file).write_bytes(raw.replace(b"0.9", b"0.8"))
+    else:
+        (at / file).write_bytes(raw[:9] + bytes([raw[9] ^ 1]) + raw[10:])
+
+
+@pytest.mark.parametrize(
+    "what", ["result.json cut", "result.json edited", "scores.parquet cut", "scores.parquet bit", "SHA256SUMS cut"]
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_a_record_that_was_cut_off_or_changed_is_named_and_left_out(
+    what: str, old: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path)
+    add(store, "good")
+    at = add(store, "bad").folder
+    change(what, at)
+    if old:
+        (at / "SHA256SUMS").unlink()
+    found = [r.id for r in store.records(Reporter(quiet=True), scores=True)]
+    said = capsys.readouterr().err
+    if old and what in ("result.json edited", "scores.parquet bit", "SHA256SUMS cut"):
+        assert found == ["bad", "good"]  # without digests these can't be told
+    else:
+        assert found == ["good"]
+        assert f"left out: {at / what.partition(' ')[0]}" in said
+
+
+def test_scores_are_checked_where_they_are_read(tmp_path: Path) -> None:
+    record = add(Store(tmp_path), "bad")
+    change("scores.parquet bit", record.folder)
+    assert [r.id for r in Store(tmp_path).records(Reporter())] == ["bad"]  # a listing reads results alone
+    with pytest.raises(BenchError, match="changed by hand"):
+        record.parts()
+
+
+def test_the_digests_are_what_sha256sum_checks(tmp_path: Path) -> None:
+    folder = add(Store(tmp_path), "run").folder
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.stdout == "result.json: OK\nscores.parquet: OK\n"
+
+
+def test_a_record_of_a_newer_version_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "records" / "new"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text('{"schema": 99}')
+    assert Store(tmp_path).records(Reporter(quiet=True)) == []
+    assert "new/result.json has schema 99 (a newer umcl-bench wrote it); this version reads" in capsys.readouterr().err
 
 
 def test_a_beginning_names_a_record(tmp_path: Path) -> None:

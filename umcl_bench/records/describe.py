@@ -41,7 +41,8 @@ def describe_task(task: Task, file: str) -> str:
 
 
 def describe_record(record: Record) -> str:
-    """What was run, on what, what came out, and the command that repeats it."""
+    """What was run, on what, what came out, and the command that repeats it. Raises BenchError for changed scores."""
+    record.check_scores()
     r = record.result
     data, leaks, model, task = r["data"], r["leaks"], r["model"], r["task"]
     git = (
@@ -64,6 +65,9 @@ def describe_record(record: Record) -> str:
         "left out": _unreadable(r.get("unreadable", {})),
         "marks": marks(record) or "none",
         "seconds": _join(r["timings_s"]),
+        "checked": "as it was written, by SHA256SUMS"
+        if record.sums
+        else "not: an older record without SHA256SUMS, which can't tell whether it was changed",
     }
     lines = [f"run {record.id}", *(f"{name:<13} {text}" for name, text in facts.items())]
     lines += [f"{'warning':<13} {text}" for text in r["warnings"]] + [f"{'note':<13} {text}" for text in data["notes"]]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from umcl_bench.spec import Intervals
 
 SCHEMA = 1
 DEFAULT = "runs"
+RESULT, SCORES, SUMS = "result.json", "scores.parquet", "SHA256SUMS"
+"""A record's files; the last has the digests of the others, as `sha256sum -c SHA256SUMS` reads them."""
 KEYS: dict[str, type] = {
     "command": str,
     "seed": int,
@@ -33,10 +36,14 @@ KEYS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Record:
-    """One run: what was run, on what, and what came out. `result` is result.json as it is on disk."""
+    """One run: what was run, on what, and what came out. `result` is result.json as it is on disk.
+
+    `sums` are the SHA-256 digests that were written with it; records of the first versions have none.
+    """
 
     folder: Path
     result: dict[str, Any]
+    sums: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -44,8 +51,20 @@ class Record:
         return self.folder.name
 
     def parts(self) -> dict[str, Scores]:
-        """The per-sample scores, by the name of what was scored; '' where that is one thing."""
-        return load_parts(self.folder / "scores.parquet")
+        """The per-sample scores, by the name of what was scored; '' where that is one thing. Raises BenchError."""
+        self.check_scores()
+        return load_parts(self.folder / SCORES)
+
+    def check_scores(self) -> None:
+        """Raises BenchError where the scores are not those that were written: cut off, or changed by hand."""
+        path = self.folder / SCORES
+        if SCORES in self.sums:
+            _check_sum(path, path.read_bytes(), self.sums)
+            return
+        with path.open("rb") as file:
+            file.seek(-min(4, path.stat().st_size), os.SEEK_END)
+            if file.read() != b"PAR1":
+                raise BenchError(f"{path} does not end as a parquet file does: it was cut off; move {self.folder} away")
 
     def figure(self, key: str) -> tuple[str, Figure]:
         """The metric, and the figure of the parts, that `key` of the record's metrics names."""
@@ -59,7 +78,7 @@ class Record:
 
     def intervals(self) -> Intervals:
         """How its intervals were made."""
-        return Intervals(**{field.name: self.result["intervals"][field.name] for field in fields(Intervals)})
+        return Intervals(**{of.name: self.result["intervals"][of.name] for of in fields(Intervals)})
 
 
 class Store:
@@ -83,12 +102,18 @@ class Store:
             raise unknown_name("single record", beginning, hits or ids)
         return self._read(self.root / "records" / hits[0])
 
-    def records(self, reporter: Reporter) -> list[Record]:
-        """All records, in the order of their ids; one that can't be read is warned about and left out."""
+    def records(self, reporter: Reporter, *, scores: bool = False) -> list[Record]:
+        """All records, in the order of their ids; one that is damaged or changed is warned about and left out.
+
+        With `scores`, those whose per-sample scores are damaged or changed, too: every file is read then.
+        """
         found = []
         for folder in self._folders():
             try:
-                found.append(self._read(folder))
+                record = self._read(folder)
+                if scores:
+                    record.check_scores()
+                found.append(record)
             except BenchError as error:
                 reporter.warn(f"left out: {error}")
         return found
@@ -96,9 +121,11 @@ class Store:
     def add(self, record_id: str, result: dict[str, Any], parts: Parts) -> Record:
         """Writes a record whole, by renaming a finished folder into place."""
         with self.new_folder("records", record_id) as folder:
-            save_parts(parts, folder / "scores.parquet")
+            save_parts(parts, folder / SCORES)
             text = json.dumps(clean({"schema": SCHEMA, "id": record_id, **result}), indent=1, allow_nan=False)
-            (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+            (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+            sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (RESULT, SCORES)}
+            (folder / SUMS).write_text("".join(f"{of}  {name}\n" for name, of in sums.items()), encoding="utf-8")
         return self._read(self.root / "records" / record_id)
 
     @contextmanager
@@ -125,20 +152,44 @@ class Store:
         )
 
     def _read(self, folder: Path) -> Record:
-        path = folder / "result.json"
+        path, sums = folder / RESULT, _sums(folder)
         try:
-            result = json.loads(path.read_text(encoding="utf-8"))
+            raw = path.read_bytes()
+            _check_sum(path, raw, sums)
+            result = json.loads(raw)
         except (OSError, ValueError) as error:
             raise BenchError(f"{path} can't be read ({error}); move {folder} away") from None
         schema = result.get("schema") if isinstance(result, dict) else None
         if schema != SCHEMA:
-            raise BenchError(f"{path} has schema {schema}; this version reads schema {SCHEMA}")
+            newer = " (a newer umcl-bench wrote it)" if isinstance(schema, int) and schema > SCHEMA else ""
+            raise BenchError(f"{path} has schema {schema}{newer}; this version reads schema {SCHEMA}")
         missing = [key for key in KEYS if not isinstance(result.get(key), KEYS[key])]
-        if missing or not (folder / "scores.parquet").is_file():
-            raise BenchError(
-                f"{folder} is no whole record: {', '.join(missing) or 'scores.parquet'} missing; move it away"
-            )
-        return Record(folder, result)
+        if missing or not (folder / SCORES).is_file():
+            raise BenchError(f"{folder} is no whole record: {', '.join(missing) or SCORES} missing; move it away")
+        return Record(folder, result, sums)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The digests by file; {} of a record that has none. Raises BenchError where they can't be read."""
+    path = folder / SUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path} can't be read ({error}); move {folder} away") from None
+    found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if not {RESULT, SCORES} <= set(found):
+        raise BenchError(f"{path} does not name {RESULT} and {SCORES}: it was cut off or changed; move {folder} away")
+    return found
+
+
+def _check_sum(path: Path, raw: bytes, sums: Mapping[str, str]) -> None:
+    if path.name in sums and hashlib.sha256(raw).hexdigest() != sums[path.name]:
+        raise BenchError(
+            f"{path} is not what was written: cut off, or changed by hand ({SUMS} says so). Move {path.parent} away, "
+            "or run it again"
+        )
 
 
 def clean(value: Any) -> Any:
