@@ -40,3 +40,9 @@ def test_of_one_part_the_spread_is_undefined_and_the_mean_its_own(parts: dict[st
     how = Intervals(resamples=50)
     assert np.isnan(estimate_figure([parts], "auroc", Figure("", ("3",), "sd"), how)["macro"].value)
     assert estimate_figure([parts], "auroc", Figure("", ("3",)), how)["macro"].value == macro(parts["3"], "auroc")
+
+
+@pytest.mark.parametrize("over", ["mean", "sd", "worst-decile"])
+def test_a_part_without_a_figure_leaves_none(over: Literal["mean", "sd", "worst-decile"]) -> None:
+    values = np.array([[0.5, 0.5], [0.6, np.nan], [0.7, 0.7]])
+    assert np.isnan(over_parts(values, over)).tolist() == [False, True]

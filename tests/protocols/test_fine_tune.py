@@ -148,6 +148,9 @@ def test_what_does_not_fit_is_refused_before_any_work(phantom: Corpus) -> None:
             fine_tune.check(task, lacking)
     with pytest.raises(UsageError, match="needs labels for"):
         fine_tune.check(task, play(phantom, "roco"))
+    for split in ("train", "val"):
+        with pytest.raises(UsageError, match=f"is scored on {split}, which it is fitted or chosen on"):
+            fine_tune.check(registry.get_task(f"finetune-chexpert+split={split}"), phantom)
     with pytest.raises(UsageError, match="image tower; random has none"):
         fine_tune.check_model(task, registry.get_baseline("random"))
     fine_tune.check_model(task, registry.get_baseline("untrained"))

@@ -237,6 +237,9 @@ def test_what_does_not_fit_is_refused_before_any_work(phantom: Corpus) -> None:
         lacking = dataclasses.replace(lungs, has_mask=lungs.has_mask & (lungs.splits != split))
         with pytest.raises(UsageError, match=rf"needs {split} films .* with a mask; .* 0 in {split}"):
             segmentation.check(task, lacking)
+    for split in ("train", "val"):
+        with pytest.raises(UsageError, match=f"is scored on {split}, which it is fitted or chosen on"):
+            segmentation.check(registry.get_task(f"segment-lungs+split={split}"), lungs)
     with pytest.raises(UsageError, match="needs an image tower; random has none"):
         segmentation.check_model(task, registry.get_baseline("random"))
     segmentation.check_model(task, registry.get_baseline("untrained"))
@@ -277,9 +280,9 @@ def test_real_films_with_masks(folder: str, name: str, counts: tuple[int, ...], 
     """As many as their README counts; a short fit gives a figure."""
     corpus = open_source(str(REAL_DATA / folder)).dataset("")
     task = shortened(name, fractions=(1.0,))
-    found = [
-        len(segmentation.check(dataclasses.replace(task, split=split), corpus)) for split in ("train", "val", "test")
-    ]
+    assert corpus.has_mask is not None
+    found = [int(corpus.has_mask[corpus.rows(split)].sum()) for split in ("train", "val", "test")]
+    assert len(segmentation.check(task, corpus)) == counts[2]
     assert tuple(found) == counts
     scores = segmentation.run(task, evaluation(corpus, model)).parts["100%/0"]
     assert 0 <= METRICS["dice"].points(scores)[0] <= 1

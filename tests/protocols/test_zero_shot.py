@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.conftest import Quick
+from tests.conftest import Quick, unit_rows
 from umcl_bench import registry
 from umcl_bench.data.corpus import Corpus
+from umcl_bench.data.phantom.plays import play
 from umcl_bench.errors import UsageError
+from umcl_bench.metrics.classification import auroc
 from umcl_bench.metrics.intervals import estimate
 from umcl_bench.models.base import Matrix, PromptPair, PromptSets
 from umcl_bench.models.random import RandomEmbeddings
 from umcl_bench.plan import SELECTION_TASK
 from umcl_bench.protocols import zero_shot
-from umcl_bench.protocols.base import Evaluation
+from umcl_bench.protocols.base import Evaluation, cosines
 from umcl_bench.spec import COMPETITION, Intervals, Task, ZeroShot
 from umcl_bench.validate.task_checks import Told, numbered_films
 
@@ -90,6 +92,26 @@ def test_an_oracle_is_perfect_and_a_constant_is_chance(phantom: Corpus) -> None:
         scores = zero_shot.run(TASK, Evaluation(phantom, numbered(phantom), Oracle(phantom, strength))).parts[""]
         found = estimate(scores, "auroc", Intervals(resamples=50))
         assert {found[name].value for name in (*COMPETITION, "macro")} == {expected}
+
+
+@pytest.mark.parametrize("n", [5, 63, 257, 1003])
+def test_equal_films_have_equal_scores_wherever_they_stand(n: int) -> None:
+    """A product of matrices adds up the last rows of a block in another order, and made of ties what are none."""
+    rng = np.random.default_rng(0)
+    z, positive, negative, several = (unit_rows(rng, m, 128).astype(np.float32) for m in (1, 5, 5, n))
+    found = zero_shot.pair_probability(np.tile(z, (n, 1)), PromptPair(positive, negative, ""), 1.0)
+    target = (np.arange(n) >= n - 2).astype(float)
+    assert [auroc(found[:, k], target)[0] for k in range(5)] == [0.5] * 5
+    order = rng.permutation(n)
+    assert np.array_equal(cosines(several[order], positive), cosines(several, positive)[order])
+    assert np.array_equal(cosines(several[:1], positive), cosines(several, positive)[:1])
+
+
+def test_a_threshold_is_not_scored_on_the_films_that_it_was_chosen_on(phantom: Corpus) -> None:
+    with pytest.raises(UsageError, match="is scored on val, which it is fitted or chosen on"):
+        zero_shot.check(registry.get_task("zeroshot-chexpert+split=val"), phantom)
+    assert len(zero_shot.check(registry.get_task("zeroshot-chexpert+split=train"), phantom))
+    assert len(zero_shot.check(registry.get_task("zeroshot-siim+split=val"), play(phantom, "siim")))
 
 
 def test_scores_are_the_softmax_of_the_pair() -> None:

@@ -96,7 +96,8 @@ def over_parts(values: Floats, over: Over) -> Floats:
         return np.asarray(values.mean(axis=0))
     if over == "sd":
         return values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
-    return np.asarray(np.sort(values, axis=0)[: max(1, len(values) // 10)].mean(axis=0))
+    lowest = np.sort(values, axis=0)[: max(1, len(values) // 10)].mean(axis=0)  # NaN stands last there
+    return np.where(np.isnan(values).any(axis=0), np.nan, lowest)
 
 
 def save_parts(parts: Parts, path: Path) -> None:

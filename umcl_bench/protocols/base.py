@@ -188,6 +188,23 @@ def scores_of(corpus: Corpus, rows: Rows, findings: Sequence[str], **columns: ND
     )
 
 
+def check_unused(task: Task, *used: str) -> None:
+    """Raises UsageError where the split that is scored is one that something is fitted or chosen on."""
+    if task.split in used:
+        raise UsageError(
+            f"task {task.name} is scored on {task.split}, which it is fitted or chosen on: leave it at test"
+        )
+
+
+def cosines(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """Products of rows (n, d) with others (c, d), in float64: (n, c).
+
+    Equal rows have equal products wherever they stand, so that ties stay ties: a product of matrices adds up the last
+    rows of a block in another order.
+    """
+    return np.asarray(np.einsum("nd,cd->nc", rows.astype(np.float64), others.astype(np.float64), optimize=False))
+
+
 def need(task: Task, baseline: Baseline, what: Literal["text tower", "image tower"]) -> None:
     """Raises UsageError where the model has no such tower. Released ones are asked when they are loaded."""
     if baseline.weights == "released":

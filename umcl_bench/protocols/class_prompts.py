@@ -15,7 +15,7 @@ from umcl_bench.errors import UsageError
 from umcl_bench.metrics.decisions import argmax_shares
 from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
 from umcl_bench.models.base import LocalModel, Matrix
-from umcl_bench.protocols.base import Evaluation, Outcome, labelled_findings, labelled_rows, scores_of
+from umcl_bench.protocols.base import Evaluation, Outcome, cosines, labelled_findings, labelled_rows, scores_of
 from umcl_bench.spec import Baseline, ClassPrompts, Task
 
 SPREAD = "sd over runs"
@@ -88,9 +88,9 @@ def class_scores(
     for k, texts in enumerate(prompts):
         if protocol.pooling == "mean-embedding":
             mean = texts.astype(np.float64).mean(axis=0)
-            pooled.append(films @ (mean / np.linalg.norm(mean)))
+            pooled.append(cosines(films, (mean / np.linalg.norm(mean))[None])[:, 0])
             continue
-        each = films @ texts.astype(np.float64).T
+        each = cosines(films, texts)
         each = (each + local[k]) / 2 if local else each
         pooled.append(each.max(axis=1) if protocol.pooling == "max" else each.mean(axis=1))
     scores = np.stack(pooled, axis=1)

@@ -19,6 +19,7 @@ from umcl_bench.models.trunks import ImageTrunk, same_tensors
 from umcl_bench.protocols.base import (
     Evaluation,
     Outcome,
+    check_unused,
     labelled_findings,
     labelled_rows,
     need,
@@ -68,8 +69,9 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 def check(task: Task, corpus: Corpus) -> Rows:
     """The rows to score: the split's films with a label of at least one of the findings.
 
-    Raises UsageError where these, or those of train or val, are none.
+    Raises UsageError where these, or those of train or val, are none, or these are those of train or val.
     """
+    check_unused(task, "train", "val")
     findings = findings_of(task, corpus)
     return [labelled_rows(task, findings, corpus, split) for split in ("train", "val", task.split)][-1]
 

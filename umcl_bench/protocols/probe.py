@@ -24,6 +24,7 @@ from umcl_bench.models.base import Matrix
 from umcl_bench.protocols.base import (
     Evaluation,
     Outcome,
+    check_unused,
     labelled_findings,
     labelled_rows,
     scores_of,
@@ -89,10 +90,7 @@ def check(task: Task, corpus: Corpus) -> Rows:
         label = key.partition(" (")[2].removesuffix(")").removesuffix(" sd")
         if label not in labels:
             raise UsageError(f"task {task.name} shows {key}, which it does not fit; it fits {', '.join(labels)}")
-    if task.split != "test":
-        raise UsageError(
-            f"task {task.name} is scored on {task.split}, which it is fitted or chosen on: leave it at test"
-        )
+    check_unused(task, "train", "val")
     findings = findings_of(task, corpus)
     _rows(task, findings, corpus, "train")
     if len(protocol.strengths) > 1:

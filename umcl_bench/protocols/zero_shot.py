@@ -11,7 +11,16 @@ from umcl_bench.data.corpus import Corpus, Rows
 from umcl_bench.data.vocabulary import NO_FINDING
 from umcl_bench.metrics.scores import Floats
 from umcl_bench.models.base import Matrix, Model, PromptPair
-from umcl_bench.protocols.base import Evaluation, Outcome, labelled_findings, labelled_rows, scores_of, truth_of
+from umcl_bench.protocols.base import (
+    Evaluation,
+    Outcome,
+    check_unused,
+    cosines,
+    labelled_findings,
+    labelled_rows,
+    scores_of,
+    truth_of,
+)
 from umcl_bench.protocols.thresholds import RULE, best_threshold, decide
 from umcl_bench.spec import Baseline, Task, ZeroShot
 
@@ -35,6 +44,8 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 def check(task: Task, corpus: Corpus) -> Rows:
     """The rows to score: the split's films with a label of at least one of the findings. Raises UsageError."""
+    if _protocol(task).threshold in ("val-f1", "val-mcc"):
+        check_unused(task, "val")
     return labelled_rows(task, findings_of(task, corpus), corpus)
 
 
@@ -56,8 +67,7 @@ def run(task: Task, at: Evaluation) -> Outcome:
 
 def pair_probability(z_img: Matrix, prompts: PromptPair, temperature: float) -> Floats:
     """e^(pos/t) / (e^(pos/t) + e^(neg/t)) as (n, c), in float64, from unit rows z_img (n, d) and prompts (c, d)."""
-    image = z_img.astype(np.float64)
-    difference = image @ (prompts.positive.astype(np.float64) - prompts.negative.astype(np.float64)).T
+    difference = cosines(z_img, prompts.positive.astype(np.float64) - prompts.negative.astype(np.float64))
     return np.asarray(1 / (1 + np.exp(-difference / temperature)))
 
 

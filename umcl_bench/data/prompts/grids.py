@@ -137,7 +137,7 @@ def drawn(prompts: Prompts, count: int, stream: random.Random) -> Prompts:
     Takes from the stream what `random.sample` of Python's module takes when it was seeded alike (GLoRIA, MedCLIP).
     """
     return {
-        finding: tuple(stream.sample(texts, count)) if 0 < count < len(texts) else texts
+        finding: tuple(stream.sample(texts, count)) if 0 < count <= len(texts) else texts
         for finding, texts in prompts.items()
     }
 
