@@ -14,7 +14,7 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import DASH, to_markdown
 from umcl_bench.records.seeds import tables_over_seeds
 from umcl_bench.records.store import Store
-from umcl_bench.spec import Intervals
+from umcl_bench.spec import METHODS, Intervals
 
 HOW = Intervals(resamples=200)
 
@@ -86,3 +86,29 @@ def test_seeds_share_a_row_and_nothing_else_does(tmp_path: Path) -> None:
     assert table.rows[1][4] == f"{np.std(each, ddof=1):.3f}"
     assert table.rows[1][3].startswith(f"{np.mean(each):.3f} [")
     assert "| umcl | tiny | 0, 1, 2 |" in to_markdown([table])
+
+
+def test_of_a_seed_that_was_run_again_the_first_counts_whatever_it_scored(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name, created, seed in (("a", "2026-01-02", 5), ("b", "2026-01-01", 6), ("c", "2026-01-03", 7)):
+        about, parts = record("umcl", seed, 1.5)
+        about["seed"] = about["model"]["recipe"]["seed"] = 0
+        store.add(name, {**about, "created": created}, parts)
+    records = store.records(Reporter())
+    (table,) = tables_over_seeds(records)
+    (first,) = (r for r in records if r.id == "b")
+    assert [row[2] for row in table.rows] == ["0"]
+    assert table.rows[0][3].startswith(f"{first.result['metrics']['auroc']['macro']['value']:.3f} [")
+    values = [r.result["metrics"]["auroc"]["macro"]["value"] for r in records]
+    assert max(values) != first.result["metrics"]["auroc"]["macro"]["value"]  # or it proves nothing
+
+
+def test_runs_by_other_versions_of_the_code_are_no_seeds_of_one_model(tmp_path: Path) -> None:
+    """Of scoring: another table, which says so. Of training: another row."""
+    store = Store(tmp_path)
+    for seed, changed in ((0, {}), (1, {"training": 0}), (2, {"metrics": 0})):
+        about, parts = record("umcl", seed, 1.5)
+        store.add(f"umcl-{seed}", {**about, "methods": {**METHODS, **changed}}, parts)
+    found = tables_over_seeds(store.records(Reporter()))
+    assert sorted(sorted(row[2] for row in table.rows) for table in found) == [["0", "1"], ["2"]]
+    assert sorted("made by ANOTHER VERSION (metrics 0)" in table.caption for table in found) == [False, True]

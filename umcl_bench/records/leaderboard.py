@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.flips import flips
 from umcl_bench.records.store import Record
+from umcl_bench.spec import METHODS
+
+MADE_BY = ("films", "labels", "scoring", "metrics")
+"""The methods (spec.METHODS) by which the records of one table are made; how models are trained may differ."""
 
 DASH = "–"
 MARKS = {
@@ -55,7 +59,7 @@ Rows = Callable[[list[Record], str, list[Column]], tuple[list[str], list[tuple[s
 
 
 def tables(records: Iterable[Record]) -> list[Table]:
-    """One table for each (source, corpus, task), a row a run; the phantom's first, then sources by name."""
+    """One table for each (source, corpus, task, version), a row a run; the phantom's first, then sources by name."""
     return tables_of(records, _each)
 
 
@@ -64,9 +68,16 @@ def tables_of(records: Iterable[Record], rows: Rows) -> list[Table]:
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         data, task = record.result["data"], record.result["task"]
-        where = (data["kind"] != "phantom", data["source"], task["name"], data["fingerprint"], task["digest"])
+        made = versions_of(record.result)
+        where = (data["kind"] != "phantom", data["source"], task["name"], data["fingerprint"], task["digest"], made)
         groups.setdefault(tuple(map(str, where)), []).append(record)
     return [_table(sorted(groups[key], key=_rank), rows) for key in sorted(groups)]
+
+
+def versions_of(result: dict[str, Any]) -> dict[str, Any]:
+    """The version of each of MADE_BY, as far as a record has it."""
+    methods = result.get("methods", {})
+    return {name: methods[name] for name in MADE_BY if name in methods}
 
 
 def _table(records: list[Record], rows: Rows) -> Table:
@@ -165,6 +176,9 @@ def caption_of(result: dict[str, Any], names: list[str]) -> str:
         f"data {data['fingerprint']}",
         f"task {result['task']['digest']}",
     ]
+    if versions := versions_of(result):
+        others = [f"{name} {version}" for name, version in versions.items() if version != METHODS[name]]
+        parts += [f"made by ANOTHER VERSION ({', '.join(others)})"] if others else []
     if "dials" in data["facts"]:
         parts += [f"{name} {value!r}" for name, value in data["facts"]["dials"].items() if value]
     if "limit" in data["facts"]:

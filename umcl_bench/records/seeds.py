@@ -36,7 +36,7 @@ def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
 def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Header and rows of one table."""
     groups: dict[str, list[Record]] = {}
-    for record in sorted(records, key=lambda r: int(r.result["model"]["recipe"]["repeat"])):
+    for record in sorted(records, key=_age):
         groups.setdefault(without_seed(record), []).append(record)
     firsts = [list({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
     found = [(group, _mean(group)) for group in firsts]  # of a seed that was run again, the first
@@ -48,13 +48,21 @@ def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list
     return header, [_row(group, estimates, shown) for group, estimates in found]
 
 
+def _age(record: Record) -> tuple[int, str, str]:
+    """What puts runs of a seed in order, whatever they scored: how often it was run before, and when."""
+    return int(record.result["model"]["recipe"]["repeat"]), str(record.result.get("created", "")), record.id
+
+
 def without_seed(record: Record) -> str:
-    """A digest that is the same for runs that differ by their seed (or how often they were run) alone."""
+    """A digest that is the same for runs that differ by their seed (or how often they were run) alone.
+
+    Runs by other versions of the code (spec.METHODS) differ.
+    """
     recipe = {k: v for k, v in record.result["model"]["recipe"].items() if k not in ("seed", "repeat")}
     explains = {field.name for field in dataclasses.fields(Baseline) if field.metadata.get("doc")}
     recipe["baseline"] = {k: v for k, v in recipe["baseline"].items() if k not in explains}
     about = {k: v for k, v in record.result["model"].items() if k not in ("recipe", "digest")}
-    return digest([recipe, about, record.result["data"]["training_fingerprint"]])
+    return digest([recipe, about, record.result["data"]["training_fingerprint"], record.result.get("methods", {})])
 
 
 def _mean(group: list[Record]) -> dict[str, Estimate]:
