@@ -46,7 +46,7 @@ NOT_APPLICABLE: dict[str, Callable[[Task], bool]] = {
 """Which checks have nothing to look at, and of which tasks."""
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UMCL_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))

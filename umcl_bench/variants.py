@@ -109,17 +109,27 @@ def _completion(value: Baseline | Task, done: Mapping[str, Any]) -> dict[str, An
     Hand-written prompts have no length, continuous ones 8 vectors.
     """
     if isinstance(value, Task):
+        follows: dict[str, Any] = {}
         for path, new in done.items():
-            if path.endswith((".fractions", ".shots")):
-                last = f"{100 * new[-1]:.6g}%" if path.endswith(".fractions") else f"{new[-1]} shot{'s'[: new[-1] > 1]}"
-                metric = value.headline.partition(" (")[0]
-                inner = path.startswith("protocol.of.")
-                return {"protocol.figure": last} if inner else {"headline": f"{metric} ({last})", "shown": ()}
-        return {}
+            follows |= _led_by(value, path, new)
+        return follows
     if done.get("prompt.kind") == "hand":
         return {"prompt.length": 0, "prompt.context": "unified", "prompt.init": "", "prompt.stage": "joint"}
     if done.get("prompt.kind") == "continuous":
         return {"prompt.length": 8, "prompt.wording": "name"}
+    return {}
+
+
+def _led_by(task: Task, path: str, new: Any) -> dict[str, Any]:
+    """What a task is led by, and shows, with other shares, shots or severities."""
+    if path.endswith((".fractions", ".shots")):
+        last = f"{100 * new[-1]:.6g}%" if path.endswith(".fractions") else f"{new[-1]} shot{'s'[: new[-1] > 1]}"
+        metric = task.headline.partition(" (")[0]
+        inner = path.startswith("protocol.of.")
+        return {"protocol.figure": last} if inner else {"headline": f"{metric} ({last})", "shown": ()}
+    if path.endswith(".severities"):
+        there = tuple(f"(severity {number})" for number in new)
+        return {"shown": tuple(key for key in task.shown if "(severity " not in key or key.endswith(there))}
     return {}
 
 
