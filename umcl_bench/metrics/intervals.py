@@ -93,7 +93,7 @@ def estimate_figure(runs: Sequence[Parts], metric: str, figure: Figure, how: Int
     """
     found = get_metric(metric)
     (of,) = resampled_figures([runs], found, figure, how)
-    return _estimates(runs[0][figure.parts[0]], found, of.points.mean(axis=0), of.boot, of.defined, how)
+    return estimates_of(runs[0][figure.parts[0]], found, of, how)
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,13 @@ def counted(scores: Scores, metric: Metric) -> Floats:
     return scores.target if "target" in metric.needs else scores.columns[metric.needs[0]]
 
 
-def _estimates(
-    scores: Scores, metric: Metric, points: Floats, boot: Floats, defined: NDArray[np.bool_], how: Intervals
-) -> dict[str, Estimate]:
-    """Those of points (c + 1,) and their resamples (b, c + 1), the last being the macro figure's."""
-    counts = counted(scores, metric)
+def estimates_of(scores: Scores, metric: Metric, of: Resampled, how: Intervals) -> dict[str, Estimate]:
+    """The estimates by class and under 'macro' of a figure whose samples are those of `scores`."""
+    counts, points, boot = counted(scores, metric), of.points.mean(axis=0), of.boot
     if metric.joint:
         return {"macro": summary(points[-1], boot[:, -1], counts, metric, how)}
     out = {name: summary(points[k], boot[:, k], counts[:, [k]], metric, how) for k, name in enumerate(scores.classes)}
-    return {**out, "macro": summary(points[-1], boot[:, -1], counts[:, defined], metric, how)}
+    return {**out, "macro": summary(points[-1], boot[:, -1], counts[:, of.defined], metric, how)}
 
 
 def summary(point: float, boot: Floats, counts: Floats, metric: Metric, how: Intervals) -> Estimate:

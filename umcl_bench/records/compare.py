@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from umcl_bench.metrics.comparison import Difference, compare, holm
+from umcl_bench.metrics.comparison import PER_COMPARISON, Difference, compare, holm
 from umcl_bench.records.contenders import Contender, check_comparable
 from umcl_bench.records.leaderboard import interval, title_of
 from umcl_bench.spec import Intervals
-
-PER_COMPARISON = 100
-"""Resamples that each comparison of a family needs, so that the smallest p is 0.02 after Holm's correction."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from umcl_bench.records.compare import PER_COMPARISON, Comparison, Pair, signed, verdict
+from umcl_bench.metrics.comparison import PER_COMPARISON
+from umcl_bench.records.compare import Comparison, Pair, signed, verdict
 from umcl_bench.records.contenders import Contender
 from umcl_bench.records.leaderboard import (
     DASH,

@@ -1,0 +1,94 @@
+"""Where models stand among each other on the same samples: ranks with intervals, and who may be as good as the best."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from umcl_bench.metrics.comparison import PER_COMPARISON, Runs, bootstrap_p, holm
+from umcl_bench.metrics.intervals import Estimate, estimates_of, resampled_figures
+from umcl_bench.metrics.metric import Metric
+from umcl_bench.metrics.registry import get_metric
+from umcl_bench.metrics.scores import Figure, Floats
+from umcl_bench.spec import Intervals
+
+
+@dataclass(frozen=True)
+class Place:
+    """A model's place by its macro figure; NaN where the figure is undefined.
+
+    `rank` is 1 + the number of models that are better, so that equal ones share the better rank. `low` and `high` are
+    the interval of the rank. `p` is the test against the best, after Holm over the table; NaN for the best itself.
+    `tied`: not significantly worse than the best, which is tied with itself.
+    """
+
+    rank: float
+    low: float
+    high: float
+    p: float
+    tied: bool
+
+
+NOWHERE = Place(*[float("nan")] * 4, tied=False)
+
+
+def places(
+    models: Sequence[Runs], metric: str, figure: Figure, how: Intervals
+) -> tuple[list[dict[str, Estimate]], list[Place]]:
+    """Each model's estimates (as intervals.estimate_figure), and its place among the models.
+
+    One bootstrap over patients serves all: each resample draws the same patients for every model. Rank intervals are
+    the percentiles of the ranks in the resamples (Goldstein and Spiegelhalter 1996); where models are equal in one, the
+    lower end counts the better of their ranks and the upper end the worse. The best by the figures themselves is tested
+    against each other model (comparison.bootstrap_p), and Holm's correction is over these tests. Resamples are as many
+    as `how` says for the estimates, and at least PER_COMPARISON a test for places. Raises ValueError where the samples
+    are not the same.
+    """
+    found = get_metric(metric)
+    many = dataclasses.replace(how, resamples=max(how.resamples, PER_COMPARISON * (len(models) - 1)))
+    resampled = resampled_figures(models, found, figure, many)
+    estimates = [
+        estimates_of(runs[0][figure.parts[0]], found, dataclasses.replace(of, boot=of.boot[: how.resamples]), how)
+        for runs, of in zip(models, resampled, strict=True)
+    ]
+    figures = np.array([of.points[:, -1].mean() for of in resampled])
+    return estimates, placed(figures, np.stack([of.boot[:, -1] for of in resampled]), found, how)
+
+
+def placed(figures: Floats, boot: Floats, metric: Metric, how: Intervals) -> list[Place]:
+    """The places of models by figures (m,) and their resamples (m, b)."""
+    known = np.flatnonzero(~np.isnan(figures))
+    found = [NOWHERE] * len(figures)
+    if not len(known):
+        return found
+    sign = 1 if metric.higher_is_better else -1
+    points, drawn = sign * figures[known], sign * boot[known]
+    best = int(points.argmax())
+    tests = {str(at): bootstrap_p(drawn[best] - drawn[at], how) for at in range(len(known)) if at != best}
+    p = holm(tests)
+    low, high = _rank_interval(drawn, how)
+    for at, model in enumerate(known):
+        tested = p.get(str(at), float("nan"))
+        found[model] = Place(
+            rank=float(1 + (points > points[at]).sum()),
+            low=float(low[at]),
+            high=float(high[at]),
+            p=tested,
+            tied=not tested < 1 - how.level,  # no test says that it is worse
+        )
+    return found
+
+
+def _rank_interval(drawn: Floats, how: Intervals) -> tuple[Floats, Floats]:
+    """The ends (m,) of each model's rank by figures (m, b), higher being better; NaN with too few resamples."""
+    kept = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    if not kept.size or kept.shape[1] < how.min_defined * drawn.shape[1]:
+        return np.full(len(drawn), np.nan), np.full(len(drawn), np.nan)
+    better = np.array([(kept > own).sum(axis=0) for own in kept])
+    as_good = np.array([(kept >= own).sum(axis=0) for own in kept])
+    tail = 50 * (1 - how.level)
+    low = np.percentile(1 + better, tail, axis=1, method="inverted_cdf")
+    return low, np.percentile(as_good, 100 - tail, axis=1, method="inverted_cdf")
