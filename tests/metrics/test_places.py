@@ -58,6 +58,16 @@ def test_estimates_are_those_of_each_model_alone_whatever_more_resamples_places_
     assert estimates == [estimate_figure(runs, "auroc", Figure(), few) for runs in models]
 
 
+def test_a_class_that_one_model_lacks_is_in_no_place_and_in_the_others_own_figures() -> None:
+    scores = scores_of(1, 1.0)
+    lacking = scores.value.copy()
+    lacking[:, 1] = np.nan
+    models = [[{"": scores}], [{"": dataclasses.replace(scores, columns={**scores.columns, "value": lacking})}]]
+    estimates, found = places(models, "auroc", Figure(), HOW)
+    assert str(estimates) == str([estimate_figure(runs, "auroc", Figure(), HOW) for runs in models])
+    assert [p.rank for p in found] == [1, 1]
+
+
 def test_the_tests_are_those_of_compare() -> None:
     models = [[{"": scores_of(at, s)}] for at, s in enumerate((1.0, 1.2, 0.3))]
     found = places(models, "auroc", Figure(), HOW)[1]
@@ -87,12 +97,22 @@ def test_where_lower_is_better_the_lowest_is_first() -> None:
 
 
 def test_an_undefined_figure_has_no_place_and_takes_none() -> None:
-    boot = np.random.default_rng(0).normal([[0.9], [0], [0.5]], 0.01, (3, 200))
+    boot = np.random.default_rng(0).normal([[0.9], [0.0], [0.5]], 0.01, (3, 200))
     boot[1] = np.nan
     found = placed(np.array([0.9, np.nan, 0.5]), boot, AUROC, HOW)
     assert found[1] == NOWHERE
     assert [(found[at].rank, found[at].high) for at in (0, 2)] == [(1, 1), (2, 2)]
     assert placed(np.array([np.nan]), boot[1:2], AUROC, HOW) == [NOWHERE]
+
+
+def test_a_model_without_any_figure_takes_no_place_from_the_others() -> None:
+    scores = scores_of(1, 1.0)
+    mute = [{"": dataclasses.replace(scores, columns={**scores.columns, "value": np.full_like(scores.value, np.nan)})}]
+    one, other = [{"": scores}], [{"": scores_of(2, 0.2)}]
+    assert str(places([one, mute, other], "auroc", Figure(), HOW)[1][::2]) == str(
+        places([one, other], "auroc", Figure(), HOW)[1]
+    )
+    assert places([mute, mute], "auroc", Figure(), HOW)[1] == [NOWHERE] * 2
 
 
 def test_where_nothing_can_be_tested_nothing_is_called_worse() -> None:

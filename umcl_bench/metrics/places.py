@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from umcl_bench.metrics.comparison import PER_COMPARISON, Runs, bootstrap_p, holm
-from umcl_bench.metrics.intervals import Estimate, estimates_of, resampled_figures
+from umcl_bench.metrics.intervals import (
+    Estimate,
+    Resampled,
+    estimate_figure,
+    estimates_of,
+    figure_of,
+    resampled_figures,
+)
 from umcl_bench.metrics.metric import Metric
 from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.scores import Figure, Floats
@@ -32,7 +39,8 @@ class Place:
     tied: bool
 
 
-NOWHERE = Place(*[float("nan")] * 4, tied=False)
+_NAN = float("nan")
+NOWHERE = Place(_NAN, _NAN, _NAN, _NAN, tied=False)
 
 
 def places(
@@ -43,19 +51,43 @@ def places(
     One bootstrap over patients serves all: each resample draws the same patients for every model. Rank intervals are
     the percentiles of the ranks in the resamples (Goldstein and Spiegelhalter 1996); where models are equal in one, the
     lower end counts the better of their ranks and the upper end the worse. The best by the figures themselves is tested
-    against each other model (comparison.bootstrap_p), and Holm's correction is over these tests. Resamples are as many
-    as `how` says for the estimates, and at least PER_COMPARISON a test for places. Raises ValueError where the samples
-    are not the same.
+    against each other model (comparison.bootstrap_p), and Holm's correction is over these tests. Places are by the
+    classes that are defined for all models that have any, estimates by a model's own. Resamples are as many as `how`
+    says for the estimates, and at least PER_COMPARISON a test for places. Raises ValueError where the samples are not
+    the same.
     """
     found = get_metric(metric)
     many = dataclasses.replace(how, resamples=max(how.resamples, PER_COMPARISON * (len(models) - 1)))
-    resampled = resampled_figures(models, found, figure, many)
+    spoken = [at for at, runs in enumerate(models) if _is_defined(runs, found, figure)]
+    of_spoken = resampled_figures([models[at] for at in spoken], found, figure, many) if spoken else []
+    resampled = dict(zip(spoken, of_spoken, strict=True))
     estimates = [
-        estimates_of(runs[0][figure.parts[0]], found, dataclasses.replace(of, boot=of.boot[: how.resamples]), how)
-        for runs, of in zip(models, resampled, strict=True)
+        _own(runs, found, figure, resampled[at], how) if at in resampled else estimate_figure(runs, metric, figure, how)
+        for at, runs in enumerate(models)
     ]
-    figures = np.array([of.points[:, -1].mean() for of in resampled])
-    return estimates, placed(figures, np.stack([of.boot[:, -1] for of in resampled]), found, how)
+    where = [NOWHERE] * len(models)
+    if spoken:
+        figures = np.array([of.points[:, -1].mean() for of in resampled.values()])
+        boot = np.stack([of.boot[:, -1] for of in resampled.values()])
+        for at, place in zip(spoken, placed(figures, boot, found, how), strict=True):
+            where[at] = place
+    return estimates, where
+
+
+def _is_defined(runs: Runs, metric: Metric, figure: Figure) -> bool:
+    """Whether any class is: a model with none would leave the others no class to stand by."""
+    itself = np.ones((1, len(runs[0][figure.parts[0]].id)))
+    of = [figure_of([parts[name] for name in figure.parts], metric, figure, itself) for parts in runs]
+    return not np.isnan(np.mean(of, axis=0)).all()
+
+
+def _own(runs: Runs, metric: Metric, figure: Figure, of: Resampled, how: Intervals) -> dict[str, Estimate]:
+    """A model's own estimates, over all classes that are defined for it, whatever the other models lack."""
+    defined = ~np.isnan(of.points[:, :-1].mean(axis=0))
+    if not metric.joint and (defined & ~of.defined).any():
+        return estimate_figure(runs, metric.name, figure, how)
+    shortened = dataclasses.replace(of, boot=of.boot[: how.resamples])
+    return estimates_of(runs[0][figure.parts[0]], metric, shortened, how)
 
 
 def placed(figures: Floats, boot: Floats, metric: Metric, how: Intervals) -> list[Place]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -37,13 +37,17 @@ _FIXED = 4  # model, size, seed and headline never wrap
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that may be compared: the same task on the same corpus. `caption` says what these are."""
+    """Rows that may be compared: the same task on the same corpus. `caption` says what these are.
+
+    `bold` are the cells (row, column) of the best.
+    """
 
     title: str
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     footnotes: tuple[str, ...]
+    bold: frozenset[tuple[int, int]] = frozenset()
 
 
 class Column(NamedTuple):
@@ -54,24 +58,20 @@ class Column(NamedTuple):
     name: str
 
 
-Rows = Callable[[list[Record], str, list[Column]], tuple[list[str], list[tuple[str, ...]]]]
-"""What makes a table's rows: its records, the headline's title, and what else is shown -> header and rows."""
-
-
 def tables(records: Iterable[Record]) -> list[Table]:
     """One table for each (source, corpus, task, version), a row a run; the phantom's first, then sources by name."""
-    return tables_of(records, _each)
+    return [_table(group) for group in groups_of(records)]
 
 
-def tables_of(records: Iterable[Record], rows: Rows) -> list[Table]:
-    """The same with other rows."""
+def groups_of(records: Iterable[Record]) -> list[list[Record]]:
+    """The records of each table, the best first."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         data, task = record.result["data"], record.result["task"]
         made = versions_of(record.result)
         where = (data["kind"] != "phantom", data["source"], task["name"], data["fingerprint"], task["digest"], made)
         groups.setdefault(tuple(map(str, where)), []).append(record)
-    return [_table(sorted(groups[key], key=_rank), rows) for key in sorted(groups)]
+    return [sorted(groups[key], key=_rank) for key in sorted(groups)]
 
 
 def versions_of(result: dict[str, Any]) -> dict[str, Any]:
@@ -80,27 +80,33 @@ def versions_of(result: dict[str, Any]) -> dict[str, Any]:
     return {name: methods[name] for name in MADE_BY if name in methods}
 
 
-def _table(records: list[Record], rows: Rows) -> Table:
+def _table(records: list[Record]) -> Table:
     first = records[0].result
-    names = [name for name in first["metrics"][first["headline"]] if name != "macro"]
-    header, body = rows(records, f"{title_of(first['headline'])} [95 % CI]", _columns(first, names))
-    used = {mark for record in records for mark in marks(record)}
+    columns = columns_of(first)
+    label = f"{title_of(first['headline'])} [95 % CI]"
     return Table(
         title=task_title(first),
-        caption=caption_of(first, names),
-        header=tuple(header),
-        rows=tuple(body),
-        footnotes=(*(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used), *flips(records)),
+        caption=caption_of(first, classes_of(first)),
+        header=("model", "size", "seed", label, *(column.title for column in columns), "marks"),
+        rows=tuple(_row(record, columns) for record in records),
+        footnotes=(*legend(records), *flips(records)),
     )
 
 
-def _each(records: list[Record], label: str, shown: list[Column]) -> tuple[list[str], list[tuple[str, ...]]]:
-    header = ["model", "size", "seed", label, *(column.title for column in shown), "marks"]
-    return header, [_row(record, shown) for record in records]
+def classes_of(result: dict[str, Any]) -> list[str]:
+    """The classes of the headline."""
+    return [name for name in result["metrics"][result["headline"]] if name != "macro"]
 
 
-def _columns(result: dict[str, Any], names: list[str]) -> list[Column]:
+def legend(records: Iterable[Record]) -> tuple[str, ...]:
+    """What the marks of these records mean."""
+    used = {mark for record in records for mark in marks(record)}
+    return tuple(f"{mark} = {text}" for mark, text in MARKS.items() if mark in used)
+
+
+def columns_of(result: dict[str, Any]) -> list[Column]:
     """What a table shows beside the headline: what the task says, or the classes where they are few."""
+    names = classes_of(result)
     keys = [key for key in result["task"]["spec"].get("shown") or [] if key in result["metrics"]]
     if keys:
         return [Column(title_of(key), key, "macro") for key in keys]
@@ -229,7 +235,11 @@ def to_markdown(found: list[Table]) -> str:
     """All tables as Markdown."""
     parts = []
     for table in found:
-        lines = [table.header, tuple("---" for _ in table.header), *table.rows]
+        rows = [
+            tuple(f"**{cell}**" if (at, k) in table.bold else cell for k, cell in enumerate(row))
+            for at, row in enumerate(table.rows)
+        ]
+        lines = [table.header, tuple("---" for _ in table.header), *rows]
         body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
         notes = "".join(f"\n\n{note}" for note in table.footnotes)
         parts.append(f"### {table.title}\n\n{table.caption}\n\n{body}{notes}\n")
@@ -272,9 +282,11 @@ def to_terminal(found: list[Table], width: int | None = None) -> str:
             rich = RichTable(title=Text(table.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
             for at, name in enumerate(table.header):
                 left = name in ("model", "size", "marks", "against", "class")
-                rich.add_column(Text(name), no_wrap=at < _FIXED, justify="left" if left else "right", overflow="fold")
-            for row in table.rows:
-                rich.add_row(*(Text(cell) for cell in row))
+                whole = at < _FIXED or name.startswith("rank")
+                rich.add_column(Text(name), no_wrap=whole, justify="left" if left else "right", overflow="fold")
+            for at, row in enumerate(table.rows):
+                cells = enumerate(row)
+                rich.add_row(*(Text(cell, "bold" if (at, k) in table.bold else "") for k, cell in cells))
             console.print(rich)
             for line in (table.caption, *table.footnotes):
                 console.print(Text(line), style="dim")

@@ -1,51 +1,158 @@
-"""Tables with one row a model: the mean over its seeds, with the sampling of patients and of seeds kept apart.
+"""Boards with one row a model: the mean over its seeds, with the sampling of patients and of seeds kept apart.
 
 The interval is the patient-cluster bootstrap's of the mean figure over the seeds (every resample draws the same
-patients for all of them); the standard deviation over the seeds stands beside it, and neither is in the other.
+patients for all of them); the standard deviation over the seeds stands beside it, and neither is in the other. Places
+(metrics/places.py) are by the same resamples.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from umcl_bench.metrics.comparison import PER_COMPARISON
 from umcl_bench.metrics.intervals import Estimate, estimate_figure
+from umcl_bench.metrics.places import NOWHERE, Place, places
+from umcl_bench.records.flips import flips
 from umcl_bench.records.leaderboard import (
     DASH,
     Column,
     Table,
+    caption_of,
+    classes_of,
+    columns_of,
+    groups_of,
     headline,
     interval,
+    legend,
     marks,
     model_name,
     sign_of,
-    tables_of,
+    task_title,
+    title_of,
 )
 from umcl_bench.records.store import Record
 from umcl_bench.spec import Baseline, digest
 
+AS_GOOD = "≈"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model's row: its runs, one a seed; the estimates of their mean by class and under 'macro'; its place."""
+
+    records: tuple[Record, ...]
+    estimates: dict[str, Estimate]
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """The model, with what else is changed of it."""
+        return model_name(self.records[0])
+
+    @property
+    def size(self) -> str:
+        """The name of its towers' size."""
+        return str(self.records[0].result["model"]["recipe"]["size"]["name"])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In order."""
+        return tuple(sorted(int(record.result["seed"]) for record in self.records))
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the headline over the seeds; NaN of one."""
+        each = [_number(headline(record)["value"]) for record in self.records]
+        return float(np.std(each, ddof=1)) if len(each) > 1 else float("nan")
+
+    @property
+    def marks(self) -> str:
+        """The marks of all its runs."""
+        return "".join(dict.fromkeys(mark for record in self.records for mark in marks(record)))
+
+    def mean(self, column: Column) -> float:
+        """The mean over the seeds of what another column shows."""
+        values = [_number(record.result["metrics"][column.key][column.name]["value"]) for record in self.records]
+        return float(np.mean(values))
+
+
+@dataclass(frozen=True)
+class Board:
+    """The models of one task on the same films, the best first; `columns` stand beside the headline.
+
+    `ranked` is false where there is one model, or the films are not the same after all: then no row has a place.
+    """
+
+    rows: tuple[Standing, ...]
+    columns: tuple[Column, ...]
+    ranked: bool
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The first record's; what it says of task and data holds for all."""
+        return self.rows[0].records[0].result
+
+    @property
+    def records(self) -> list[Record]:
+        """Of all rows."""
+        return [record for row in self.rows for record in row.records]
+
+    @property
+    def best(self) -> int | None:
+        """The row with the best figure by itself, None where none is defined."""
+        return None if np.isnan(self.rows[0].estimates["macro"].value) else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of places and marks has to know."""
+        return (*([self._places()] if self.ranked else []), *legend(self.records), *flips(self.records))
+
+    def _places(self) -> str:
+        tests = sum(not np.isnan(row.place.rank) for row in self.rows) - 1
+        how = self.rows[0].records[0].intervals()
+        resamples = max(how.resamples, PER_COMPARISON * (len(self.rows) - 1))
+        tested = f" after Holm for {tests} tests" if tests > 1 else ""
+        return (
+            f"bold: the best; {AS_GOOD}: not significantly worse (p at least {1 - how.level:.2g}{tested}, which does "
+            "not say that they are equal). Tests and intervals of ranks: paired bootstrap over patients of these "
+            f"trained models, {resamples:,} resamples; the best is picked by the same figures"
+        )
+
 
 def tables_over_seeds(records: Iterable[Record]) -> list[Table]:
-    """As `leaderboard.tables`, with the runs that differ by their seed alone in one row."""
-    return tables_of(records, _group)
+    """As `leaderboard.tables`, with the runs that differ by their seed alone in one row, and with ranks."""
+    return [table_of(board) for board in boards(records)]
 
 
-def _group(records: list[Record], label: str, shown: list[Column]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Header and rows of one table."""
+def boards(records: Iterable[Record]) -> list[Board]:
+    """One for each (source, corpus, task, version), in the order of the tables. Reads the per-sample scores."""
+    return [_board(group) for group in groups_of(records)]
+
+
+def _board(records: Sequence[Record]) -> Board:
     groups: dict[str, list[Record]] = {}
     for record in sorted(records, key=_age):
         groups.setdefault(without_seed(record), []).append(record)
-    firsts = [list({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
-    found = [(group, _mean(group)) for group in firsts]  # of a seed that was run again, the first
-    sign = sign_of(records[0].result["headline"])
-    found.sort(
-        key=lambda pair: (np.isnan(pair[1]["macro"].value), -sign * pair[1]["macro"].value, model_name(pair[0][0]))
-    )
-    header = ["model", "size", "seeds", label, "sd over seeds", *(column.title for column in shown), "marks"]
-    return header, [_row(group, estimates, shown) for group, estimates in found]
+    # of a seed that was run again, the first
+    firsts = [tuple({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
+    key = records[0].result["headline"]
+    (metric, figure), how = records[0].figure(key), records[0].intervals()
+    runs = [[record.parts() for record in group] for group in firsts]
+    ranked = len(runs) > 1
+    try:
+        estimates, found = places(runs, metric, figure, how)
+    except ValueError:  # not of the same samples
+        ranked, found = False, [NOWHERE] * len(runs)
+        estimates = [estimate_figure(parts, metric, figure, how) for parts in runs]
+    sign = sign_of(key)
+    rows = [Standing(*of) for of in zip(firsts, estimates, found, strict=True)]
+    rows.sort(key=lambda row: (np.isnan(row.estimates["macro"].value), -sign * row.estimates["macro"].value, row.name))
+    return Board(tuple(rows), tuple(columns_of(records[0].result)), ranked)
 
 
 def _age(record: Record) -> tuple[int, str, str]:
@@ -65,31 +172,48 @@ def without_seed(record: Record) -> str:
     return digest([recipe, about, record.result["data"]["training_fingerprint"], record.result.get("methods", {})])
 
 
-def _mean(group: list[Record]) -> dict[str, Estimate]:
-    metric, figure = group[0].figure(group[0].result["headline"])
-    return estimate_figure([record.parts() for record in group], metric, figure, group[0].intervals())
-
-
-def _row(group: list[Record], estimates: dict[str, Estimate], shown: list[Column]) -> tuple[str, ...]:
-    each = [_number(headline(record)["value"]) for record in group]
-    spread = f"{np.std(each, ddof=1):.3f}" if len(each) > 1 and not np.isnan(each).any() else DASH
-    seeds = sorted(record.result["seed"] for record in group)
-    held = "".join(dict.fromkeys(mark for record in group for mark in marks(record)))
-    return (
-        model_name(group[0]),
-        group[0].result["model"]["recipe"]["size"]["name"],
-        ", ".join(map(str, seeds)),
-        interval(_plain(estimates["macro"])),
-        spread,
-        *(_mean_of(group, column) for column in shown),
-        held,
+def table_of(board: Board) -> Table:
+    """A board for people to read: where models are ranked, the best is bold."""
+    label = f"{title_of(board.result['headline'])} [95 % CI]"
+    ranks = ["rank [95 % CI]"] if board.ranked else []
+    shown = [column.title for column in board.columns]
+    header = ("model", "size", "seeds", label, "sd over seeds", *ranks, *shown, "marks")
+    return Table(
+        title=task_title(board.result),
+        caption=caption_of(board.result, classes_of(board.result)),
+        header=header,
+        rows=tuple(_row(row, board) for row in board.rows),
+        footnotes=board.notes,
+        bold=frozenset({(board.best, header.index(label))} if board.ranked and board.best is not None else ()),
     )
 
 
-def _mean_of(group: list[Record], column: Column) -> str:
-    """The mean over the seeds of what another column shows."""
-    values = [_number(record.result["metrics"][column.key][column.name]["value"]) for record in group]
-    return DASH if np.isnan(values).any() else f"{np.mean(values):.3f}"
+def _row(row: Standing, board: Board) -> tuple[str, ...]:
+    return (
+        row.name,
+        row.size,
+        ", ".join(map(str, row.seeds)),
+        interval(_plain(row.estimates["macro"])),
+        decimals(row.spread),
+        *([rank_text(row, board)] if board.ranked else []),
+        *(decimals(row.mean(column)) for column in board.columns),
+        row.marks,
+    )
+
+
+def rank_text(row: Standing, board: Board) -> str:
+    """'2 [1, 3] ≈': the rank, its interval, and whether the model may be as good as the best."""
+    place = row.place
+    rank, low, high = (DASH if np.isnan(end) else f"{end:.0f}" for end in (place.rank, place.low, place.high))
+    if rank == DASH:
+        return DASH
+    as_good = place.tied and row is not board.rows[board.best or 0]
+    return f"{rank} [{low}, {high}]{f' {AS_GOOD}' if as_good else ''}"
+
+
+def decimals(value: float) -> str:
+    """Three, or a dash."""
+    return DASH if np.isnan(value) else f"{value:.3f}"
 
 
 def _number(value: float | None) -> float:
