@@ -323,6 +323,9 @@ def test_a_plan_says_what_a_run_takes_and_does_nothing(quick: Quick, releases: P
     other = quick(*run_line(releases, "--plan", "--seed", "1"))[1]
     assert "140 films: read before" in other
     assert "as here before" in other
+    (record,) = (tmp_path / "runs/records").iterdir()
+    shutil.rmtree(record)
+    assert "6 steps of 32 rows; done before" in quick(*run_line(releases, "--plan"))[1]
 
 
 def test_the_doctor_and_the_splits_have_commands(quick: Quick, releases: Path, tmp_path: Path) -> None:

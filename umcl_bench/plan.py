@@ -72,6 +72,11 @@ class Plan:
         """The name of its checkpoint, trained on the corpus of that fingerprint; '' where nothing is trained."""
         return checkpoint_name(self.recipe, fingerprint) if self.recipe.baseline.reads_training_rows else ""
 
+    def is_trained(self, store: Store) -> bool:
+        """Whether its model is in the store, trained."""
+        checkpoint = self.checkpoint(self.training.fingerprint)
+        return bool(checkpoint) and (store.root / "checkpoints" / checkpoint).is_dir()
+
     def check(self) -> None:
         """Raises UsageError where the task or the model can't use the data; nothing has been written yet."""
         from umcl_bench.metrics.registry import get_metric
@@ -303,7 +308,7 @@ def describe_plan(request: Request, store: Store) -> str:
     lines += [f"films   {plan_films(c, image, workers=request.workers).describe()} ({c.dataset})" for c in corpora]
     if recipe.baseline.weights == "trained":
         kinds = count_kinds(plan.training.kinds()[eligible_rows(plan.training, recipe.baseline)])
-        took = _took(past.training(recipe), "run of this size")
+        took = "done before" if plan.is_trained(store) else _took(past.training(recipe), "run of this size")
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
         lines += [f"rows    {listed}", f"train   {optim.steps:,} steps of {optim.batch} rows; {took}"]
         lines.append(f"keep    {rule_in_words(recipe.selection)}")

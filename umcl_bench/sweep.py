@@ -96,8 +96,7 @@ def _look(request: Request, store: Store, source: Source, past: Past, trained: s
         (dataclasses.replace(plan, device="auto") if elsewhere else plan).check()
     except BenchError as error:
         return Ahead(request, "can't be run", why=str(error))
-    checkpoint = plan.checkpoint(plan.training.fingerprint)
-    there = bool(checkpoint) and (store.root / "checkpoints" / checkpoint).is_dir()
+    checkpoint, there = plan.checkpoint(plan.training.fingerprint), plan.is_trained(store)
     seconds = past.scoring(plan.recipe, plan.task, plan.corpus.fingerprint)
     trains = plan.recipe.baseline.weights == "trained" and not there and checkpoint not in trained
     if trains:

@@ -1,5 +1,6 @@
 """Figures over parts: the macro figure is that of the parts' own macro figures."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -46,3 +47,11 @@ def test_of_one_part_the_spread_is_undefined_and_the_mean_its_own(parts: dict[st
 def test_a_part_without_a_figure_leaves_none(over: Literal["mean", "sd", "worst-decile"]) -> None:
     values = np.array([[0.5, 0.5], [0.6, np.nan], [0.7, 0.7]])
     assert np.isnan(over_parts(values, over)).tolist() == [False, True]
+
+
+def test_of_one_patient_there_is_no_interval(parts: dict[str, Scores]) -> None:
+    alone = {name: dataclasses.replace(scores, patient=np.full(40, "p", object)) for name, scores in parts.items()}
+    found = estimate_figure([alone], "auroc", Figure("", ("3",)), Intervals(resamples=50))["macro"]
+    assert found.value == macro(parts["3"], "auroc")
+    assert np.isnan([found.low, found.high]).all()
+    assert found.undefined == 1

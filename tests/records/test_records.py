@@ -13,6 +13,7 @@ from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.metrics.scores import Scores, load_parts
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import CSV_COLUMNS, DASH, tables, to_csv, to_markdown, to_terminal
+from umcl_bench.records.remarks import warnings_of
 from umcl_bench.records.store import Record, Store, clean
 
 SCORES = Scores.of(
@@ -236,3 +237,9 @@ def test_scores_that_are_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "scores.parquet").write_text("no")
     with pytest.raises(BenchError, match=r"scores\.parquet can't be read as parquet"):
         load_parts(tmp_path / "scores.parquet")
+
+
+def test_a_headline_of_no_class_that_is_undefined_is_a_warning() -> None:
+    lesions = {"macro": {"value": math.nan, "low": math.nan, "high": math.nan, "undefined": 1.0}}
+    (said,) = warnings_of({"lesion-dice (100%)": lesions}, "lesion-dice (100%)", {})
+    assert said.startswith("lesion-dice (100%) is undefined")

@@ -115,7 +115,8 @@ def resampled_figures(
     """The figure of each model, which may have several runs; each resample draws the same patients for all models.
 
     The macro figures of all models are over the same classes: those that are defined in the sample for all of them.
-    Raises ValueError where the samples of the models, runs or parts are not the same.
+    Of a single patient there are no resamples: all of them would be the sample itself, and `boot` is NaN. Raises
+    ValueError where the samples of the models, runs or parts are not the same.
     """
     chosen = [[[parts[name] for name in figure.parts] for parts in runs] for runs in models]
     if not same_samples([scores for runs in chosen for parts in runs for scores in parts]):
@@ -131,7 +132,8 @@ def resampled_figures(
     for weights in resampled_weights(first.patient, how):
         for at, runs in enumerate(chosen):
             boot[at].append(np.mean([_with_macro(parts, metric, figure, weights, defined) for parts in runs], axis=0))
-    return [Resampled(own, np.concatenate(blocks), defined) for own, blocks in zip(points, boot, strict=True)]
+    missing = np.nan if len(set(first.patient)) < 2 else 0.0
+    return [Resampled(own, np.concatenate(blocks) + missing, defined) for own, blocks in zip(points, boot, strict=True)]
 
 
 def figure_of(parts: Sequence[Scores], metric: Metric, figure: Figure, weights: Floats) -> Floats:

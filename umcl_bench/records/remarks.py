@@ -26,9 +26,12 @@ def warnings_of(metrics: dict[str, Any], headline: str, training: dict[str, Any]
             f"fewer than 10 positive or negative films: {', '.join(few)}; the figure is no more than a sign of life"
         )
     macro = metrics[headline]["macro"]
+    if np.isnan(macro["value"]) and not estimates:
+        found.append(f"{headline} is undefined: no sample has what it is of")
     if np.isnan(macro["low"]) and not np.isnan(macro["value"]):
         share = f"{macro['undefined']:.0%}"
-        found.append(f"no interval for the macro {headline}: in {share} of the resamples a finding has one side only")
+        why = "a finding has one side only, or all samples are of one patient"
+        found.append(f"no interval for the macro {headline}: in {share} of the resamples it is undefined ({why})")
     if training.get("released"):
         found.append("released weights: what they were trained on is not on record, so leaks can't be looked for")
     if training.get("reports_truncated"):
