@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from umcl_bench.protocols.base import Outcome
 
 
-def run(request: Request, store: Store, reporter: Reporter, source: Source | None = None) -> Record:
+def run(
+    request: Request, store: Store, reporter: Reporter, source: Source | None = None, *, fresh: bool = False
+) -> Record:
     """The record of the run: found in the store, or made now (trained, evaluated, written).
 
-    `source` is the request's own, where it was opened before.
+    `source` is the request's own, where it was opened before. A `fresh` run takes no embeddings from the cache.
 
     Raises UsageError or DataError, before any work, where model, task and data do not fit together.
     """
@@ -46,7 +48,7 @@ def run(request: Request, store: Store, reporter: Reporter, source: Source | Non
     if found is None:
         plan.check()
         with store.lock(plan.id, reporter):
-            found = store.find(plan.id) or _Run(plan, request, store, reporter).record()
+            found = store.find(plan.id) or _Run(plan, request, store, reporter, fresh=fresh).record()
     else:
         reporter.say(f"this run is on record: {found.folder} (--again runs it anew)")
     return found
@@ -140,9 +142,10 @@ def estimates_of(task: Task, outcome: Outcome) -> dict[str, dict[str, dict[str, 
 
 
 class _Run:
-    def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter) -> None:
+    def __init__(self, plan: Plan, request: Request, store: Store, reporter: Reporter, *, fresh: bool = False) -> None:
         from umcl_bench.training.device import pick_device
 
+        self.fresh = fresh
         self.plan, self.store, self.reporter = plan, store, reporter
         # 'auto' is this machine's: a record says what it came to, so that its command repeats it elsewhere
         self.request = dataclasses.replace(request, micro_batch=plan.recipe.size.optim.micro_batch)
@@ -175,7 +178,7 @@ class _Run:
             device=self.device.type,
             workers=self.request.workers or os.cpu_count() or 1,
             reporter=self.reporter,
-            keep=True,
+            keep=not self.fresh,
         )
         outcome = runner_of(plan.task).run(plan.task, at)
         self._clock("scoring", start)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from umcl_bench import cli_data, cli_models, cli_records, cli_sweep, cli_train, cli_validate
+from umcl_bench import cli_data, cli_models, cli_records, cli_report, cli_sweep, cli_train, cli_validate
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, Stopped, UsageError, reason, unknown_name
 
@@ -31,6 +31,7 @@ app.command("train")(cli_train.train)
 app.command("export")(cli_models.export)
 app.command("validate")(cli_validate.validate)
 app.command("compare")(cli_records.compare)
+app.command("repeat")(cli_report.repeat)
 
 EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 

@@ -43,11 +43,12 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def machine(device: str) -> dict[str, object]:
-    """The processor, its cores, and the device that was used."""
-    facts: dict[str, object] = {"device": device, "processor": _processor(), "cores": os.cpu_count()}
-    if device == "cuda":
-        import torch
+    """The processor, its cores, the threads that were used of them, and the device."""
+    import torch
 
+    facts: dict[str, object] = {"device": device, "processor": _processor(), "cores": os.cpu_count()}
+    facts["threads"] = torch.get_num_threads()
+    if device == "cuda":
         facts["gpu"] = torch.cuda.get_device_name()
     return facts
 

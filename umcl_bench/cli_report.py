@@ -1,0 +1,79 @@
+"""`umcl-bench repeat`: a run on record made again."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from umcl_bench import cli_options as opt
+from umcl_bench import cli_sweep
+from umcl_bench.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from umcl_bench.records.store import Record
+    from umcl_bench.request import Request
+
+
+def repeat(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="A run's id, or the beginning or end of it.")],
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Train nothing: score the record's checkpoint again. Seconds, not minutes.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option(help="Where the data are by now. [where the record says they were]")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="A store for the new run, which stays; unless said, it goes away.")
+    ] = None,
+    store: opt.Store = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda. [as the record's command says]")] = "",
+    workers: opt.Workers = 0,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Make a run on record again, and say whether its figures are the same; where not, what has changed.
+
+    Exits with 0 where all figures are the same within 1e-6, with 1 where one is not.
+    """
+    import dataclasses
+
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.store import Store
+    from umcl_bench.repeat import repeat as make_again
+    from umcl_bench.repeat import to_json, to_text
+
+    where, reporter = Store(store), Reporter(quiet=quiet)
+    record = where.get(run)
+    request = request_of(context, record)
+    if data is not None and request.data is None:
+        raise UsageError(f"{record.id} is of the phantom, which is everywhere: leave --data out")
+    request = dataclasses.replace(
+        request, data=data or request.data, device=device or request.device, workers=workers, again=False
+    )
+    with opt.stoppable():
+        found = make_again(record, request, where, reporter, only_scores=scores, keep=keep)
+    typer.echo(to_json(found) if json else to_text(found), nl=False)
+    raise typer.Exit(0 if found.same else 1)
+
+
+def request_of(context: typer.Context, record: Record) -> Request:
+    """What the record's command asks for. Raises BenchError where this version does not know such a command."""
+    words = shlex.split(record.result["command"])
+    commands = context.find_root().command
+    assert isinstance(commands, TyperGroup)
+    try:
+        if words[:2] != ["umcl-bench", "run"]:
+            raise UsageError("that is no umcl-bench run")
+        (request,) = cli_sweep.requests_of(commands.commands["run"].make_context("run", words[2:]).params)
+    except Exception as error:
+        told = getattr(error, "format_message", None)  # click's own, which typer has under another name by version
+        if told is None and not isinstance(error, BenchError):
+            raise
+        why = told() if told else error
+        raise BenchError(f"{record.id} says that it was made by {record.result['command']}: {why}") from None
+    return request
