@@ -133,7 +133,8 @@ def estimates_of(task: Task, outcome: Outcome) -> dict[str, dict[str, dict[str, 
         for name in task.metrics:
             estimates = estimate_figure([outcome.parts], name, figure, INTERVALS)
             found[figure.key(name)] = {k: dataclasses.asdict(v) for k, v in estimates.items()}
-    if missing := [key for key in (task.headline, *task.shown) if key not in found]:
+    shown = () if "+" in task.name else task.shown  # a variant may be without what its task has columns for
+    if missing := [key for key in (task.headline, *shown) if key not in found]:
         raise UsageError(
             f"task {task.name} shows {', '.join(missing)}, and its figures are {', '.join(found)}. "
             "Name others in the task's headline and shown"
@@ -296,11 +297,13 @@ class _Run:
         }
 
     def _leaks(self, train: Seen, test: Seen) -> Leaks:
-        from umcl_bench.data.leaks import leak_checks
+        from umcl_bench.data.leaks import NOTHING, leak_checks
         from umcl_bench.protocols import runner_of
+        from umcl_bench.protocols.base import splits_fitted
         from umcl_bench.training.batches import eligible_rows
 
-        task, baseline = self.plan.task, self.plan.recipe.baseline
+        task, baseline, corpus = self.plan.task, self.plan.recipe.baseline, test.corpus
+        used = [corpus.with_image(corpus.rows(split, task.views)) for split in splits_fitted(task)]
         trained = baseline.weights == "trained"
         return leak_checks(
             train.corpus,
@@ -311,4 +314,5 @@ class _Run:
             test.films,
             findings=runner_of(task).findings_of(task, test.corpus),
             uses_labels=baseline.uses_labels,
+            fitted=np.concatenate([NOTHING, *used]),
         )

@@ -138,3 +138,19 @@ def test_four_thousand_films_against_a_thousand_take_about_a_second() -> None:
     start = time.process_time()
     assert checks(corpus, films).near_duplicate_films == 0
     assert time.process_time() - start < 1.5  # a quarter of each, with slack: 0.16 s was measured
+
+
+def test_what_a_task_is_fitted_on_counts_as_trained_on() -> None:
+    """A probe's train and val, whatever the model learned from: nothing, another dataset, or the same rows."""
+    films = textures(6, 0)
+    films[4] = films[1]
+    films[5] = np.clip(films[2] * 0.8 + 7, 0, 255)
+    mine = corpus_of("mine", ["a", "a", "b", "b", "d", "e"], ["train", "val", "val", "test", "test", "test"])
+    fitted, test = np.concatenate([mine.rows("train"), mine.rows("val")]), mine.rows("test")
+    other, theirs = corpus_of("other", ["b"] * 3, ["train"] * 3), textures(3, 5)
+    none = np.zeros(0, dtype=np.int64)
+    for training, rows, seen in ((mine, none, films), (other, np.arange(3), theirs), (mine, fitted, films)):
+        found = leak_checks(training, rows, seen, mine, test, films, (), False, fitted=fitted)
+        assert (found.patients, found.identical_films, found.near_duplicate_films) == (("mine/b",), 1, 1)
+        assert [(c.train, c.test) for c in found.near_duplicates] == [("film2", "film5")]
+    assert leak_checks(other, np.arange(3), theirs, mine, test, films, (), False) == Leaks()

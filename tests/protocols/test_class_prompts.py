@@ -254,3 +254,11 @@ def test_tasks_run_on_the_phantom_by_one_command(quick: Quick, name: str) -> Non
     code, out, err = quick("run", "--model", "random", "--task", name, "-q")
     assert code == 0, err
     assert f"{name} on the PHANTOM" in out
+
+
+def test_a_variant_without_what_its_task_has_columns_for_is_scored_all_the_same(quick: Quick) -> None:
+    """Of one run there is no spread: its column is left out, and the run is not lost at its end."""
+    code, out, err = quick("run", "--model", "random", "--task", "zeroshot-chexpert-5x200-medclip+runs=1", "-q")
+    assert code == 0, err
+    assert "accuracy (argmax) [95 % CI]" in out
+    assert "sd over runs" not in out

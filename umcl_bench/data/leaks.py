@@ -1,7 +1,7 @@
 """What a model may have seen of its test: patients, films, labels, whole datasets. Part of every record.
 
 A figure is only as good as its test set is unseen, and nobody checks by hand. What is counted here is about the rows
-that were trained on and those that are scored, no others.
+that were trained on, by the model or by the task's own heads, and those that are scored, no others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from umcl_bench.data.duplicates import each_film, hash_films, near_duplicates
 from umcl_bench.data.films import FilmStack
 
 _SHOWN = 10
+NOTHING: Rows = np.zeros(0, dtype=np.int64)
 
 
 class Overlap(NamedTuple):
@@ -102,17 +103,27 @@ def leak_checks(
     test_films: FilmStack,
     findings: Sequence[str],
     uses_labels: bool,
+    fitted: Rows = NOTHING,
 ) -> Leaks:
     """What a model that learned from `train_rows` of `training` may know of `test_rows` of `task_corpus`.
+
+    `fitted` are rows of `task_corpus` that the task itself is fitted or chosen on: they count as trained on.
 
     The films are whole caches: (n, s, s) for all rows of their corpus. `findings` are those that are scored. Near-
     duplicates are sought at the films' own size, from 48 px on. About a second for 4,000 films against 1,000.
     """
-    shared = sorted(_patients(training, train_rows) & _patients(task_corpus, test_rows))
-    with_film, scored = training.with_image(train_rows), task_corpus.with_image(test_rows)
-    identical = _identical(train_films, with_film, test_films, scored)
-    sought = "phantom" not in (training.kind, task_corpus.kind) and train_films.shape[1:] == test_films.shape[1:]
-    copies = _copies(training, with_film, train_films, task_corpus, scored[~identical], test_films) if sought else []
+    own = np.setdiff1d(fitted, train_rows) if training is task_corpus else fitted
+    trained = [(training, train_rows, train_films), *([(task_corpus, own, test_films)] if len(own) else [])]
+    known = set().union(*(_patients(corpus, rows) for corpus, rows, _ in trained))
+    shared, scored = sorted(known & _patients(task_corpus, test_rows)), task_corpus.with_image(test_rows)
+    identical, sought = np.zeros(len(scored), dtype=bool), True
+    copies: list[Copy] = []
+    for corpus, rows, films in trained:
+        identical |= _identical(films, corpus.with_image(rows), test_films, scored)
+    for corpus, rows, films in trained:
+        sought &= "phantom" not in (corpus.kind, task_corpus.kind) and films.shape[1:] == test_films.shape[1:]
+        left = scored[~identical & ~np.isin(task_corpus.ids[scored].astype(str), [copy.test for copy in copies])]
+        copies += _copies(corpus, corpus.with_image(rows), films, task_corpus, left, test_films) if sought else []
     seen = [f for f in findings if _labelled(training, train_rows, f)] if uses_labels else []
     return Leaks(
         patients_in_both=len(shared),

@@ -18,7 +18,7 @@ from umcl_bench.metrics.scores import PLAIN, Figure, Names, Parts, Scores
 from umcl_bench.models.base import Matrix, Model
 from umcl_bench.models.embeddings import kept
 from umcl_bench.progress import Reporter
-from umcl_bench.spec import TINY, Baseline, ImageTower, Task
+from umcl_bench.spec import TINY, Baseline, FineTune, ImageTower, Probe, Robust, Segmentation, Task
 
 T = TypeVar("T")
 
@@ -186,6 +186,12 @@ def scores_of(corpus: Corpus, rows: Rows, findings: Sequence[str], **columns: ND
     return Scores(
         {**columns, **target}, corpus.patients[rows], corpus.ids[rows], tuple(findings), groups_of(corpus, rows)
     )
+
+
+def splits_fitted(task: Task) -> tuple[str, ...]:
+    """The splits whose labels or masks something is fitted and chosen on; not those of a threshold."""
+    protocol = task.protocol.of if isinstance(task.protocol, Robust) else task.protocol
+    return ("train", "val") if isinstance(protocol, Probe | FineTune | Segmentation) else ()
 
 
 def check_unused(task: Task, *used: str) -> None:

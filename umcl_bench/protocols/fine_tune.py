@@ -24,6 +24,7 @@ from umcl_bench.protocols.base import (
     labelled_rows,
     need,
     scores_of,
+    splits_fitted,
     truth_of,
 )
 from umcl_bench.protocols.fitted import by_id, figures_of_shares, fit_seed, note_schedule
@@ -71,7 +72,7 @@ def check(task: Task, corpus: Corpus) -> Rows:
 
     Raises UsageError where these, or those of train or val, are none, or these are those of train or val.
     """
-    check_unused(task, "train", "val")
+    check_unused(task, *splits_fitted(task))
     findings = findings_of(task, corpus)
     return [labelled_rows(task, findings, corpus, split) for split in ("train", "val", task.split)][-1]
 

@@ -28,6 +28,7 @@ from umcl_bench.protocols.base import (
     labelled_findings,
     labelled_rows,
     scores_of,
+    splits_fitted,
     truth_of,
     where_rows_are,
 )
@@ -90,7 +91,7 @@ def check(task: Task, corpus: Corpus) -> Rows:
         label = key.partition(" (")[2].removesuffix(")").removesuffix(" sd")
         if label not in labels:
             raise UsageError(f"task {task.name} shows {key}, which it does not fit; it fits {', '.join(labels)}")
-    check_unused(task, "train", "val")
+    check_unused(task, *splits_fitted(task))
     findings = findings_of(task, corpus)
     _rows(task, findings, corpus, "train")
     if len(protocol.strengths) > 1:

@@ -18,7 +18,7 @@ from umcl_bench.metrics.overlap import film_dice
 from umcl_bench.metrics.scores import Floats, Scores
 from umcl_bench.models.segmenters import Segmenter, build_segmenter
 from umcl_bench.models.trunks import same_tensors
-from umcl_bench.protocols.base import Evaluation, Outcome, check_unused, film_rows, groups_of, need
+from umcl_bench.protocols.base import Evaluation, Outcome, check_unused, film_rows, groups_of, need, splits_fitted
 from umcl_bench.protocols.fitted import by_id, figures_of_shares, fit_seed, note_schedule
 from umcl_bench.protocols.fractions import shares
 from umcl_bench.spec import Baseline, Segmentation, Task
@@ -46,7 +46,7 @@ def findings_of(task: Task, corpus: Corpus) -> tuple[str, ...]:
 
 def check(task: Task, corpus: Corpus) -> Rows:
     """The test films with a mask. Raises UsageError where train, val or test has none."""
-    check_unused(task, "train", "val")
+    check_unused(task, *splits_fitted(task))
     return {split: _masked(task, corpus, split) for split in SPLITS}[task.split]
 
 
