@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,3 +123,17 @@ def test_a_wrong_plug_in_is_named(tmp_path: Path, file: str, text: str, message:
     assert message in done.stderr
     assert file in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"split": "tset"}, "split is 'tset'; it must be one of train, val, test"),
+        ({"views": "lateral"}, "views is 'lateral'"),
+        ({"metrics": "auroc"}, "metrics is the word 'auroc'; write a tuple: ('auroc',)"),
+        ({"protocol": ZeroShot(findings="Edema")}, "protocol.findings is the word 'Edema'"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_slip_in_a_task_is_said_where_it_is_written(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Task(**{"name": "mine", "dataset": "nih", "protocol": ZeroShot(), **fields})

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from umcl_bench.errors import UsageError
 from umcl_bench.metrics.intervals import estimate_figure, macro
 from umcl_bench.metrics.scores import Figure, Scores, over_parts
 from umcl_bench.spec import Intervals
@@ -55,3 +56,8 @@ def test_of_one_patient_there_is_no_interval(parts: dict[str, Scores]) -> None:
     assert found.value == macro(parts["3"], "auroc")
     assert np.isnan([found.low, found.high]).all()
     assert found.undefined == 1
+
+
+def test_a_metric_of_another_protocol_is_said_to_be_one(parts: dict[str, Scores]) -> None:
+    with pytest.raises(UsageError, match=r"metric dice reads intersection, .*, and the scores are value, target"):
+        estimate_figure([parts], "dice", Figure("", ("3",)), Intervals(resamples=50))

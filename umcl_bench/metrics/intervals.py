@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from umcl_bench.errors import UsageError
 from umcl_bench.metrics.metric import Metric
 from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.scores import Figure, Floats, Parts, Scores, over_parts, same_samples
@@ -116,12 +117,18 @@ def resampled_figures(
 
     The macro figures of all models are over the same classes: those that are defined in the sample for all of them.
     Of a single patient there are no resamples: all of them would be the sample itself, and `boot` is NaN. Raises
-    ValueError where the samples of the models, runs or parts are not the same.
+    ValueError where the samples of the models, runs or parts are not the same, UsageError where they lack what the
+    metric reads.
     """
     chosen = [[[parts[name] for name in figure.parts] for parts in runs] for runs in models]
     if not same_samples([scores for runs in chosen for parts in runs for scores in parts]):
         raise ValueError("the scores are not of the same samples")
     first = chosen[0][0][0]
+    if lacks := [column for column in metric.needs if column not in first.columns]:
+        raise UsageError(
+            f"metric {metric.name} reads {', '.join(lacks)}, and the scores are {', '.join(first.columns)}: it is for "
+            "another protocol. Name other metrics in the task"
+        )
     itself = np.ones((1, len(first.id)))
     known = [figure_of(parts, metric, figure, itself)[0] for runs in chosen for parts in runs]
     defined = ~np.isnan(np.mean(known, axis=0))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from umcl_bench.spec.evidence import Evidence, check_evidence
 from umcl_bench.spec.protocols import CORRUPTIONS, MOVING, Grounding, PromptSensitivity, Protocol, Robust, Segmentation
+from umcl_bench.values import check_choice as _check_choice
 from umcl_bench.values import check_name as _check_name
 from umcl_bench.values import doc
 
@@ -33,6 +34,12 @@ class Task:
 
     def __post_init__(self) -> None:
         _check_name(self.name.partition("+")[0])
+        _check_choice("split", self.split, Literal["train", "val", "test"])
+        _check_choice("views", self.views, Literal["frontal", "all"])
+        for where, of in (("", self), ("protocol.", self.protocol)):
+            for field in fields(of):
+                if str(field.type).startswith("tuple") and isinstance(value := getattr(of, field.name), str):
+                    raise ValueError(f"{where}{field.name} is the word {value!r}; write a tuple: ({value!r},)")
         for named in (self.headline, *self.shown):
             if named.partition(" (")[0] not in self.metrics:
                 raise ValueError(f"{named!r} is not among the metrics {', '.join(self.metrics)}")
