@@ -155,7 +155,7 @@ WRONG = [
     (["show", "umcl+los=soft"], 2, "Did you mean 'loss'"),
     (["show", "umcl", "--setting", "paper"], 2, "there is no --setting paper for umcl"),
     (["show", "clip", "--setting", "papr"], 2, "Did you mean 'paper'"),
-    (["leaderboard", "--format", "html"], 2, "There are: csv, md, terminal"),
+    (["leaderboard", "--format", "htm"], 2, "Did you mean 'html'"),
     (["data", "preview", "-o", "nowhere/x.png"], 2, "there is no folder nowhere"),
 ]
 

@@ -90,6 +90,7 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
         ["export", "--help"],
         ["validate", "--help"],
         ["compare", "--help"],
+        ["leaderboard", "--help"],
         ["repeat", "--help"],
         ["data", "check", "--help"],
         ["data", "explain", "rsna@gloria"],
@@ -137,6 +138,7 @@ def test_the_wheel_has_every_module_and_no_generic_name(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in n}
     expected = {str(p.relative_to(ROOT)) for p in (ROOT / "umcl_bench").rglob("*.py")} | {"umcl_bench/py.typed"}
+    expected |= {str(p.relative_to(ROOT)) for ext in ("csv", "j2") for p in (ROOT / "umcl_bench").rglob(f"*.{ext}")}
     expected |= {
         f"umcl_bench/{p.relative_to(ROOT)}" for kind in ("baselines", "tasks") for p in (ROOT / kind).glob("*.py")
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
@@ -30,6 +29,7 @@ app.add_typer(cli_data.app, name="data")
 app.command("train")(cli_train.train)
 app.command("export")(cli_models.export)
 app.command("validate")(cli_validate.validate)
+app.command("leaderboard")(cli_records.leaderboard)
 app.command("compare")(cli_records.compare)
 app.command("repeat")(cli_report.repeat)
 
@@ -213,44 +213,6 @@ def show(
 
             told.append(describe_subgroups(record, [word.strip() for word in by.split(",")]))
         typer.echo("\n\n".join(told))
-
-
-@app.command()
-def leaderboard(
-    format: Annotated[str, typer.Option(help="terminal, md or csv.")] = "terminal",
-    over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row a model: the mean over its seeds, and their spread.")
-    ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
-    store: opt.Store = None,
-) -> None:
-    """Print the tables of all runs on record: one for each task on each data."""
-    from umcl_bench.progress import Reporter
-    from umcl_bench.records.leaderboard import tables, to_csv, to_markdown, to_terminal
-    from umcl_bench.records.seeds import tables_over_seeds
-    from umcl_bench.records.store import Store
-
-    if output is not None:
-        opt.check_output(output)
-    if format not in ("terminal", "md", "csv"):
-        raise unknown_name("format", format, ("terminal", "md", "csv"))
-    if over_seeds and format == "csv":
-        raise UsageError("--over-seeds makes tables for people (terminal, md); csv has a row for each run")
-    where = Store(store)
-    records = where.records(Reporter())
-    if not records:
-        raise BenchError(
-            f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
-        )
-    if format == "csv":
-        text = to_csv(records)
-    else:
-        found = tables_over_seeds(records) if over_seeds else tables(records)
-        text = to_markdown(found) if format == "md" else to_terminal(found, opt.width(output is not None))
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        opt.write_whole(output, text)
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:

@@ -1,16 +1,112 @@
-"""`umcl-bench compare`: are the differences between runs on record more than luck with patients?"""
+"""What is made of runs on record alone: `umcl-bench leaderboard` and `umcl-bench compare`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, UsageError, unknown_name
 
+if TYPE_CHECKING:
+    from umcl_bench.records.store import Record
+
 FORMATS = ("terminal", "md", "csv", "json")
+BOARDS = ("terminal", "md", "csv", "latex", "html", "json")
+
+
+def leaderboard(
+    suite: Annotated[str, typer.Option(help="Only the tasks of a suite. See `umcl-bench list suites`.")] = "",
+    task: Annotated[str, typer.Option(help="Only this task, or several (a,b).")] = "",
+    source: Annotated[
+        str,
+        typer.Option(help="Only these data: phantom, another source, or the fingerprint in a caption."),
+    ] = "",
+    size: Annotated[str, typer.Option(help="Only models of this size, or several (a,b).")] = "",
+    setting: Annotated[str, typer.Option(help="Only controlled, or only paper.")] = "",
+    format: Annotated[str, typer.Option(help="terminal, md, csv, latex, html or json.")] = "terminal",
+    over_seeds: Annotated[
+        bool,
+        typer.Option("--over-seeds", help="One row a model: the mean over its seeds, their spread, and its rank."),
+    ] = False,
+    average: Annotated[
+        bool,
+        typer.Option("--average", help="A table of models by tasks too, with averages, and their rule."),
+    ] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
+    store: opt.Store = None,
+) -> None:
+    """Print the tables of all runs on record: one for each task on each data.
+
+    csv has every figure of every run; html and json have a row for each model, over its seeds. Ranks and means over
+    seeds are made from per-sample scores; other tables from the figures on record alone.
+    """
+    if output is not None:
+        opt.check_output(output)
+    if format not in BOARDS:
+        raise unknown_name("format", format, BOARDS)
+    if format in ("csv", "json", "html") and over_seeds:
+        rows = "a row for each run" if format == "csv" else "a row for each model already"
+        raise UsageError(f"--over-seeds is for terminal, md and latex; {format} has {rows}")
+    if average and format == "csv":
+        raise UsageError("--average makes a table of models by tasks; csv has a row for each figure of each run")
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.store import Store
+
+    where = Store(store)
+    records = where.records(Reporter(), scores=over_seeds or average or format in ("html", "json"))
+    if not records:
+        raise BenchError(
+            f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
+        )
+    records = _chosen(records, suite, {"task": task, "source": source, "size": size, "setting": setting})
+    text = _board(records, format, over_seeds, average, opt.width(output is not None))
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        opt.write_whole(output, text)
+
+
+def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Record]:
+    from umcl_bench.records.select import select
+
+    wanted = {kind: opt.names(names) for kind, names in given.items()}
+    if suite and wanted["task"]:
+        raise UsageError("name tasks with --task, or a list of them with --suite: one of the two")
+    if suite:
+        from umcl_bench.registry import tasks_of_suite
+
+        known = {record.result["task"]["name"] for record in records}
+        wanted["task"] = tuple(name for name in tasks_of_suite(suite) if name in known)
+        if not wanted["task"]:
+            raise BenchError(f"no task of {suite} is on record. Run them: umcl-bench run --model umcl --suite {suite}")
+    return select(records, wanted)
+
+
+def _board(records: list[Record], format: str, over_seeds: bool, average: bool, width: int | None) -> str:
+    from umcl_bench.records import leaderboard as plain
+    from umcl_bench.records.board_data import to_json
+    from umcl_bench.records.seeds import boards, table_of
+    from umcl_bench.records.summary import summaries
+
+    if format == "csv":
+        return plain.to_csv(records)
+    found = boards(records) if over_seeds or average or format in ("html", "json") else []
+    if format == "html":
+        from umcl_bench.records.html import to_html
+
+        return to_html(found, average=average)
+    if format == "json":
+        return to_json(found)
+    told = summaries(found, average=True) if average else []
+    told += [table_of(board) for board in found] if over_seeds else plain.tables(records)
+    if format == "latex":
+        from umcl_bench.records.latex import to_latex
+
+        return to_latex(told)
+    return plain.to_markdown(told) if format == "md" else plain.to_terminal(told, width)
 
 
 def compare(

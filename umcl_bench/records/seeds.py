@@ -165,11 +165,15 @@ def without_seed(record: Record) -> str:
 
     Runs by other versions of the code (spec.METHODS) differ.
     """
+    return digest([*recipe_of(record), record.result["data"]["training_fingerprint"], record.result.get("methods", {})])
+
+
+def recipe_of(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How a model is made, without seed and explanations, and what else a record has of it, but for its data."""
     recipe = {k: v for k, v in record.result["model"]["recipe"].items() if k not in ("seed", "repeat")}
     explains = {field.name for field in dataclasses.fields(Baseline) if field.metadata.get("doc")}
     recipe["baseline"] = {k: v for k, v in recipe["baseline"].items() if k not in explains}
-    about = {k: v for k, v in record.result["model"].items() if k not in ("recipe", "digest")}
-    return digest([recipe, about, record.result["data"]["training_fingerprint"], record.result.get("methods", {})])
+    return recipe, {k: v for k, v in record.result["model"].items() if k not in ("recipe", "digest")}
 
 
 def table_of(board: Board) -> Table:
