@@ -135,3 +135,8 @@ def test_an_infinite_contrast_stays_infinite_and_does_not_spoil_the_resamples_wi
     scores = phrases(np.array([[np.inf], [1.0], [-np.inf]]))
     weights = np.array([[1.0, 1, 0], [0.0, 1, 0], [0.0, 1, 1], [1.0, 0, 1]])
     np.testing.assert_array_equal(METRICS["cnr"].resampled(scores, weights).ravel(), [np.inf, 1, -np.inf, np.nan])
+
+
+def test_the_largest_value_points_however_little_it_is_larger() -> None:
+    assert pointing_game(np.array([0.5, 0.500002]), np.array([True, False])) == 0
+    assert pointing_game(np.array([0.500002, 0.5]), np.array([True, False])) == 1
