@@ -1,12 +1,12 @@
 """Learned vectors in the text tower's input."""
 
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from umcl_bench.models.prompts import PromptEncoder
+from umcl_bench.models.prompts import PromptEncoder, other_order
 from umcl_bench.spec import Position, Prompt
 
 
@@ -38,3 +38,29 @@ def test_vectors_are_inserted_and_get_gradient_as_row_by_row(position: Position,
     gradients = [torch.autograd.grad((out * weight).sum(), [embedded, encoder.context]) for out in (found, expected)]
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("length", range(2, 20))
+def test_another_order_leaves_no_place_and_loses_none(length: int) -> None:
+    order = other_order(length)
+    assert sorted(order) == list(range(length))
+    assert all(place != at for at, place in enumerate(order))
+    assert order == other_order(length)
+
+
+@pytest.mark.parametrize("context", ["unified", "class-specific"])
+def test_shuffled_vectors_learn_in_their_order_and_are_used_in_another(
+    context: Literal["unified", "class-specific"],
+) -> None:
+    found = []
+    for stage in ("joint", "shuffled"):
+        torch.manual_seed(0)
+        prompt = Prompt(kind="continuous", length=4, context=context, stage=stage)
+        found.append(PromptEncoder(prompt, 3, 2))
+    joint, shuffled = found
+    states = torch.tensor([0, 1, 2, 3])
+    assert torch.equal(joint._context(states), shuffled._context(states))
+    for encoder in found:
+        encoder.eval()
+    assert torch.equal(joint._context(states)[:, other_order(4)], shuffled._context(states))
+    assert joint.state_dict().keys() == shuffled.state_dict().keys()

@@ -83,3 +83,17 @@ def test_a_few_steps_and_the_log(phantom: Corpus, films: NDArray[np.uint8], name
     assert np.isfinite(figures).all() == contrastive
     pair = trained.model.embed_findings(["edema"], ["{}"], ["no {}"])
     assert np.abs(pair.positive - pair.negative).max() > 1e-4
+
+
+def test_prompts_whose_rate_is_zero_stay_as_they_were_drawn(phantom: Corpus, films: NDArray[np.uint8]) -> None:
+    """The control of frozen random vectors; those of the same seed that learn do not stay."""
+    learned = {}
+    for name in ("umcl", "umcl+learning_rate_factor=0"):
+        recipe = recipe_of(name)
+        start = start_encoder(recipe, training_rows(phantom, recipe)).prompts.context
+        end = train(recipe, phantom, films, CPU, Reporter(quiet=True)).model.encoder.prompts.context
+        assert start is not None
+        assert end is not None
+        learned[name] = float((start - end).detach().abs().max())
+    assert learned["umcl+learning_rate_factor=0"] == 0
+    assert learned["umcl"] > 1e-4

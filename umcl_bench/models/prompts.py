@@ -7,6 +7,7 @@ finding is "no <name>"; the vectors are shared by all states, or each finding ha
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -35,7 +36,8 @@ def finding_sentences(finding: str, *, absent: bool) -> tuple[str, ...]:
 class PromptEncoder(nn.Module):
     """Texts of findings -> projected features (n, d), through the text tower that it is given.
 
-    Class-specific vectors are a table for each of `findings` findings, which its negation shares.
+    Class-specific vectors are a table for each of `findings` findings, which its negation shares. Shuffled ones (a
+    control) are in another order outside training.
     """
 
     def __init__(self, prompt: Prompt, width: int, findings: int) -> None:
@@ -84,10 +86,20 @@ class PromptEncoder(nn.Module):
 
     def _context(self, states: Tensor) -> Tensor:
         assert self.context is not None
+        tables = self.context.view(-1, self.prompt.length, self.context.shape[1])
+        if self.prompt.stage == "shuffled" and not self.training:
+            tables = tables[:, other_order(self.prompt.length)]
         if self.prompt.context == "unified":
-            return self.context.expand(len(states), -1, -1)
-        tables = self.context.view(self.findings, self.prompt.length, -1)
+            return tables.expand(len(states), -1, -1)
         return tables[states % self.findings]
+
+
+def other_order(length: int) -> list[int]:
+    """An order of `length` places, always the same, that leaves no place as it is: one cycle through all of them."""
+    places = np.random.default_rng(length).permutation(length)
+    order = np.empty(length, dtype=int)
+    order[places] = np.roll(places, 1)
+    return [int(place) for place in order]
 
 
 def tokenise_names(

@@ -34,7 +34,8 @@ class Prompt:
     ('class-specific'; these can't name a finding that was no label in training). They start from normal draws of
     standard deviation 0.02 (`init` ''), or from the word embeddings of the phrase `init`. They learn with the towers
     ('joint'), or alone, after the towers, in the last `second_share` of the steps ('second'; until then the prompts are
-    the bare names).
+    the bare names). Two controls: 'shuffled' vectors learn as joint ones do and are used in another order, and with a
+    `learning_rate_factor` of 0 they stay as they were drawn.
 
     In training a labelled row without a report takes the prompt of one of its states, and a labelled row with a report
     does so with probability `share`; `negative_share` of these states are absent findings. Of several present findings
@@ -47,7 +48,7 @@ class Prompt:
     position: Position = "front"
     context: Literal["unified", "class-specific"] = "unified"
     init: str = ""
-    stage: Literal["joint", "second"] = "joint"
+    stage: Literal["joint", "second", "shuffled"] = "joint"
     second_share: float = 0.25
     several: Literal["one", "set", "mean"] = "one"
     wording: Literal["name", "sentence"] = "name"
@@ -59,7 +60,7 @@ class Prompt:
         _check_choice("prompt kind", self.kind, PromptKind)
         _check_choice("prompt position", self.position, Position)
         _check_choice("prompt context", self.context, Literal["unified", "class-specific"])
-        _check_choice("prompt stage", self.stage, Literal["joint", "second"])
+        _check_choice("prompt stage", self.stage, Literal["joint", "second", "shuffled"])
         _check_choice("prompt several", self.several, Literal["one", "set", "mean"])
         _check_choice("prompt wording", self.wording, Literal["name", "sentence"])
         _check_range("share", self.share, 0.0, 1.0)
@@ -68,6 +69,8 @@ class Prompt:
         _check_range("learning_rate_factor", self.learning_rate_factor, 0.0, 1e4)
         if (self.kind == "continuous") != (self.length > 0):
             raise ValueError("a continuous prompt has a length of at least 1, a hand-written one has length 0")
+        if self.stage == "shuffled" and self.length < 2:
+            raise ValueError("a single vector has no other order; stage 'shuffled' needs a length of at least 2")
         if self.kind == "hand" and (self.context, self.init, self.stage) != ("unified", "", "joint"):
             raise ValueError("context, init and stage are a continuous prompt's")
         if self.kind == "continuous" and self.wording == "sentence":
