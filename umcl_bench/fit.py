@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from umcl_bench.locks import held, machine_lock
@@ -54,7 +56,20 @@ def fit(recipe: Recipe, seen: Seen, store: Store, device: torch.device, reporter
             with _cores(device, reporter) if leads else contextlib.nullcontext():
                 _train(recipe, seen, store, device, reporter, runtime, unfinished)
         model, facts = load_checkpoint(folder, recipe, fingerprint, device)
+        facts["false_negative_rate"] = false_negative_rate(folder)
     return Fitted(model, facts, name)
+
+
+def false_negative_rate(folder: Path) -> float | None:
+    """Of all pairs of a film with another row's text, the share that was a false negative, over a checkpoint's log.
+
+    None where the log is gone, or has no such number.
+    """
+    from umcl_bench.training.monitor import read_log
+
+    found = [row["false_negative_rate"] for row in read_log(folder / "log.csv")]
+    mean = sum(found) / len(found) if found else math.nan
+    return None if math.isnan(mean) else mean
 
 
 def _train(

@@ -40,6 +40,14 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
         writer.writerows([f"{value:.6g}" for value in row] for row in rows)
 
 
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a log, oldest first; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
 class Monitor:
     """Keeps the rows, and shows each as it comes. `folder` gets a log.csv that can be followed while it grows.
 
