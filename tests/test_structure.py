@@ -25,8 +25,9 @@ LAYERS = (
     ("bench",),
     ("launch", "validate", "repeat"),
     ("sweep",),
+    ("ablate",),
     ("cli_options",),
-    ("cli_data", "cli_models", "cli_records", "cli_report", "cli_sweep", "cli_train", "cli_validate"),
+    ("cli_ablate", "cli_data", "cli_models", "cli_records", "cli_report", "cli_sweep", "cli_train", "cli_validate"),
     ("cli",),
     ("__main__",),
 )
@@ -89,6 +90,7 @@ def test_files_and_functions_are_short_and_devices_are_passed_in(path: Path) -> 
         ["run", "--help"],
         ["export", "--help"],
         ["validate", "--help"],
+        ["ablate", "--help"],
         ["compare", "--help"],
         ["leaderboard", "--help"],
         ["repeat", "--help"],

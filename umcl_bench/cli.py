@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from umcl_bench import cli_data, cli_models, cli_records, cli_report, cli_sweep, cli_train, cli_validate
+from umcl_bench import cli_ablate, cli_data, cli_models, cli_records, cli_report, cli_sweep, cli_train, cli_validate
 from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, Stopped, UsageError, reason, unknown_name
 
@@ -29,6 +29,7 @@ app.add_typer(cli_data.app, name="data")
 app.command("train")(cli_train.train)
 app.command("export")(cli_models.export)
 app.command("validate")(cli_validate.validate)
+app.command("ablate")(cli_ablate.ablate)
 app.command("leaderboard")(cli_records.leaderboard)
 app.command("compare")(cli_records.compare)
 app.command("repeat")(cli_report.repeat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,13 +107,13 @@ def run(
     if plan:
         typer.echo(sweep.describe(ahead))
         raise typer.Exit(judge(a.why for a in ahead))
-    jobs = _jobs(ahead, words, store)
+    jobs = jobs_of(ahead, store, lambda a: own_words(a.request, words))
     reporter.say(sweep.describe(ahead))
     outcomes: list[Outcome] = []
     if launch.launcher == "slurm":
-        _write_array(jobs, launch, reporter)
+        write_jobs(jobs, launch, reporter)
     else:
-        outcomes += _outcomes(jobs, launch, store, source, reporter) if jobs else []
+        outcomes += outcomes_of(jobs, launch, store, source, reporter) if jobs else []
         _print_tables(ahead, outcomes, reporter)
         typer.echo(sweep.summary(ahead, outcomes, leave_out=launch.leave_out))
     impossible = [(a.request, a.why) for a in ahead if a.why]
@@ -126,19 +126,20 @@ def run(
     raise typer.Exit(bool(impossible or failed))
 
 
-def _jobs(ahead: Sequence[Ahead], words: Sequence[str], store: Store) -> list[Job]:
-    """The runs that are neither on record nor impossible."""
+def own_words(request: Request, words: Sequence[str]) -> tuple[str, ...]:
+    """The words of one run of a sweep, of which all share `words`."""
+    return ("run", "--model", request.model, "--task", request.task, "--seed", str(request.seed), *words)
+
+
+def jobs_of(ahead: Sequence[Ahead], store: Store, words: Callable[[Ahead], Sequence[str]]) -> list[Job]:
+    """The runs that are neither on record nor impossible, each with the words that make it."""
     from umcl_bench.launch.jobs import Job
 
-    jobs = []
-    for a in ahead:
-        if a.record is None and not a.why:
-            own = ("--model", a.request.model, "--task", a.request.task, "--seed", str(a.request.seed))
-            jobs.append(Job(a.request, a.id, ("run", *own, *words, "--store", str(store.root.absolute()))))
-    return jobs
+    where = ("--store", str(store.root.absolute()))
+    return [Job(a.request, a.id, (*words(a), *where)) for a in ahead if a.record is None and not a.why]
 
 
-def _outcomes(
+def outcomes_of(
     jobs: Sequence[Job], launch: Launch, store: Store, source: Source, reporter: Reporter
 ) -> Iterator[Outcome]:
     """What becomes of each job, said as it ends."""
@@ -158,7 +159,8 @@ def _outcomes(
         yield outcome
 
 
-def _write_array(jobs: Sequence[Job], launch: Launch, reporter: Reporter) -> None:
+def write_jobs(jobs: Sequence[Job], launch: Launch, reporter: Reporter) -> None:
+    """Writes a job array of them, and says how to submit it."""
     from umcl_bench.launch.slurm import write_array
 
     if not jobs:

@@ -9,14 +9,12 @@ from typing import Any
 
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.metrics.scores import Parts, Scores
-from umcl_bench.records.leaderboard import model_name
+from umcl_bench.records.leaderboard import MADE_BY, model_name
 from umcl_bench.records.seeds import without_seed
 from umcl_bench.records.store import Record
 from umcl_bench.spec import METHODS, flatten
 
 _DOCS = ("title", "paper", "evidence")
-_MADE_BY = ("films", "labels", "scoring", "metrics")
-"""The methods (spec.METHODS) by which two records of one task have to be made; how models are trained may differ."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +128,15 @@ def _sized(record: Record) -> str:
     return f"{model_name(record)} {record.result['model']['recipe']['size']['name']}"
 
 
-def check_comparable(contenders: Sequence[Contender], key: str) -> list[list[Parts]]:
-    """Every contender's per-sample scores, by run. Raises UsageError, field by field, where they can't be compared."""
+def check_comparable(contenders: Sequence[Contender], key: str, but: Sequence[str] = ()) -> list[list[Parts]]:
+    """Every contender's per-sample scores, by run. Raises UsageError, field by field, where they can't be compared.
+
+    `but` are fields of the task's protocol that may differ, as where prompts are what is compared.
+    """
     records = [record for contender in contenders for record in contender.records]
     first = records[0]
     for record in records:
-        _refuse(first, record, _different(_about(first.result), _about(record.result)))
+        _refuse(first, record, _different(_about(first.result, but), _about(record.result, but)))
         if key not in record.result["metrics"]:
             raise unknown_name(f"metric of {record.id}", key, record.result["metrics"])
         _refuse(first, record, _figures(first, record, key))
@@ -156,19 +157,20 @@ def _refuse(first: Record, other: Record, differences: Sequence[str]) -> None:
         )
 
 
-def _about(result: dict[str, Any]) -> dict[str, str]:
-    """What has to be the same of two records, in words."""
+def _about(result: dict[str, Any], but: Sequence[str] = ()) -> dict[str, str]:
+    """What has to be the same of two records, in words, `but` these fields of the task (and so its digest)."""
     data, task, methods = result["data"], result["task"], result.get("methods", {})
-    spec = {f"task, {k}": v for k, v in flatten(task["spec"]).items() if k.partition(".")[0] not in (*_DOCS, "name")}
+    told = {k: v for k, v in flatten(task["spec"]).items() if k.partition(".")[0] not in (*_DOCS, "name")}
+    spec = {f"task, {k}": v for k, v in told.items() if k.rpartition(".")[2] not in but}
     about = {
         "data": f"{data['source']} ({'the phantom' if data['kind'] == 'phantom' else 'patients'})",
         "data fingerprint": data["fingerprint"],
         "split": data["facts"].get("split", {}),
         "label policy": data.get("policy", {}),
-        "task": task["name"],
-        "task digest": task["digest"],
+        "task": task["name"].partition("+")[0] if but else task["name"],
+        "task digest": "" if but else task["digest"],
         **{key: value for key, value in spec.items() if not isinstance(value, dict)},
-        **{f"version of the {name}": methods.get(name, "not on record") for name in _MADE_BY},
+        **{f"version of the {name}": methods.get(name, "not on record") for name in MADE_BY},
     }
     return {key: str(value) for key, value in about.items()}
 

@@ -4,6 +4,11 @@ Every value turns into plain data (`to_dict`) and has a digest over all that can
 explain (titles, references, evidence) are marked `doc()` and stay out of the digest.
 """
 
+from umcl_bench.spec.ablations import ABLATIONS as ABLATIONS
+from umcl_bench.spec.ablations import Ablation as Ablation
+from umcl_bench.spec.ablations import Arm as Arm
+from umcl_bench.spec.ablations import Claim as Claim
+from umcl_bench.spec.ablations import Measure as Measure
 from umcl_bench.spec.evidence import Evidence as Evidence
 from umcl_bench.spec.evidence import Tag as Tag
 from umcl_bench.spec.images import PAD as PAD
