@@ -26,7 +26,6 @@ from umcl_bench.protocols.base import (
     labelled_findings,
     labelled_rows,
     need,
-    truth_of,
 )
 from umcl_bench.protocols.top_k import Place, best_places, cuts
 from umcl_bench.spec import Baseline, Retrieval, Task
@@ -160,7 +159,8 @@ def _by_class(
 ) -> tuple[dict[str, Answers], str]:
     corpus, marks = at.corpus, _marks(at.corpus, rows)
     shown = rows[marks == ""]
-    films = _films(at, shown, truth_of(corpus, shown, findings) == 1)
+    stated = corpus.stated[shown][:, [corpus.classes.index(name) for name in findings]]
+    films = _films(at, shown, stated == 1)  # an uncertain finding is none, whatever the policy: as published
     found: dict[str, Answers] = {}
     texts, how = (films, "none") if protocol.directions == ("image to image",) else _texts(at, shown, films, protocol)
     for direction in protocol.directions:

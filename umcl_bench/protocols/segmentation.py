@@ -33,6 +33,9 @@ Predict = Callable[[NDArray[np.uint8]], Masks]
 SPLITS = ("train", "val", "test")
 _AT_ONCE = 32
 
+_BEST = {"dice": "highest mean Dice", "loss": "lowest loss (its looks are minus the loss)"}
+"""What `select` means, in words."""
+
 
 def _protocol(task: Task) -> Segmentation:
     assert isinstance(task.protocol, Segmentation)
@@ -91,7 +94,7 @@ def run(task: Task, at: Evaluation) -> Outcome:
         )
     facts = {
         **note_schedule(protocol),
-        "selection": f"the step with the best {protocol.select} on val; the threshold is {protocol.threshold:g}",
+        "selection": f"the step with the {_BEST[protocol.select]} on val; the threshold is {protocol.threshold:g}",
         "pixels": f"films and masks of {truth.shape[1]} x {truth.shape[2]}, as the model sees them",
         "films with a lesion": int(truth.any(axis=(1, 2)).sum()),
         "fits": fits,
