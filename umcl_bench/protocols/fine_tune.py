@@ -83,7 +83,10 @@ def check_model(task: Task, baseline: Baseline) -> None:
 
 
 def run(task: Task, at: Evaluation) -> Outcome:
-    """p(finding) for each film of the split, for each share of the training patients."""
+    """p(finding) for each film of the split, for each share of the training patients.
+
+    NaN for a finding of which a share has no film with it, or none without it: it can teach nothing of that.
+    """
     protocol, rows, findings = _protocol(task), check(task, at.corpus), findings_of(task, at.corpus)
     train, val = (by_id(at.corpus, labelled_rows(task, findings, at.corpus, split)) for split in ("train", "val"))
     parts, fits = {}, {}
@@ -93,14 +96,14 @@ def run(task: Task, at: Evaluation) -> Outcome:
         chosen = train[places]
         predict, fits[share.part] = at.once(share.part, partial(fit, task, at, chosen, val, fit_seed(at, share)))
         truth = truth_of(at.corpus, chosen, findings)
+        taught = (truth == 1).any(axis=0) & (truth == 0).any(axis=0)
         fits[share.part] |= {
             "films": len(chosen),
             "patients": len(set(at.corpus.patients[chosen])),
-            "without_a_positive": [
-                name for name, column in zip(findings, truth.T, strict=True) if not (column == 1).any()
-            ],
+            "not learned": ", ".join(name for name, known in zip(findings, taught, strict=True) if not known) or "none",
         }
-        parts[share.part] = scores_of(at.corpus, rows, findings, value=predict(at.films[rows]))
+        value = np.where(taught, predict(at.films[rows]), np.nan)
+        parts[share.part] = scores_of(at.corpus, rows, findings, value=value)
     facts = {
         **note_schedule(protocol),
         "selection": "the step with the highest mean AUROC on val over the findings that are defined there",
