@@ -103,12 +103,13 @@ def test_a_network_that_knows_is_perfect_and_one_that_does_not_is_at_chance(
     for figure in (f for f in outcome.figures if f.over == "mean"):
         for metric in task.metrics:
             values = oracles.points(outcome, figure, metric)
-            assert set(values[~np.isnan(values)]) == {METRICS[metric].perfect}, figure.key(metric)
+            assert set(values[~np.isnan(values)]) <= {METRICS[metric].perfect}, figure.key(metric)
+            assert not np.isnan(values).all() or figure is not outcome.figures[-1], figure.key(metric)
     if not masks:
         same = outcome_of(task, corpus, lambda rows: np.full((len(rows), len(findings)), 0.3), monkeypatch)
-        assert set(oracles.points(same, same.figures[0], "auroc")) == {0.5}
+        assert set(oracles.points(same, same.figures[-1], "auroc")) == {0.5}
         noise = outcome_of(task, corpus, lambda rows: noise_of(corpus, rows, len(findings)), monkeypatch)
-        assert abs(oracles.points(noise, noise.figures[0], "auroc").mean() - 0.5) < 0.1
+        assert abs(oracles.points(noise, noise.figures[-1], "auroc").mean() - 0.5) < 0.1
 
 
 @functools.cache
