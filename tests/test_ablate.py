@@ -185,7 +185,10 @@ def test_an_ablation_is_written_whole_and_goes_on_from_what_is_on_record(quick: 
     rows = rows_in(folder)
     assert [row["model"] for row in rows] == ["umcl", "umcl+prompt=hand"]
     assert [len(row["records"].split()) for row in rows] == [2, 2]
-    assert 0 <= float(rows[0]["false_negative_rate"]) <= 1
+    logs = sorted((tmp_path / "runs" / "checkpoints").glob("umcl-tiny-*/log.csv"))
+    rates = [float(row["false_negative_rate"]) for log in logs for row in csv.DictReader(log.read_text().splitlines())]
+    assert len(logs) == 2
+    assert float(rows[0]["false_negative_rate"]) == pytest.approx(sum(rates) / len(rates))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(tmp_path / "runs" / "checkpoints")  # all is made from records alone
     code, again, err = quick(*line)

@@ -58,9 +58,7 @@ def _claim(ruling: Ruling, found: Study, where: str) -> str:
         told = f"{claim.better} over {claim.than} gains more than {claim.over[0]} over {claim.over[1]} by"
         return f"{ruling.verdict}: {where}{claim.text}{at}{by}: {told} {_by(effect, found)}."
     figures = [_figure(found, Cell(claim.by, effect.terms[0][1].value, arm)) for arm in (claim.better, claim.than)]
-    return (
-        f"{ruling.verdict}: {where}{claim.text}{at}{by}: {' against '.join(figures)}, {_which(effect, found)}."
-    )
+    return f"{ruling.verdict}: {where}{claim.text}{at}{by}: {' against '.join(figures)}, {_which(effect, found)}."
 
 
 def _plain(cell: Cell, effect: Effect, found: Study) -> str:

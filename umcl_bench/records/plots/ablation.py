@@ -28,7 +28,8 @@ def draw(found: Study, folder: Path) -> None:
     height = _CURVES if curves else 1.2 + _ROW * len(ablation.arms)
     with picture(folder, NAME, (_PANEL * 2 * len(measures) + 1.4, height)) as figure:
         on = "the PHANTOM" if _kind(found) == "phantom" else "patients"
-        figure.suptitle(f"{ablation.name}: {ablation.title} ({on}; seeds {', '.join(map(str, found.runs.seeds))})")
+        seeds = ", ".join(map(str, found.runs.seeds))
+        figure.suptitle(f"{ablation.name}: {ablation.title}\n{on}; seeds {seeds}; bars: 95 % intervals over patients")
         axes = figure.subplots(1, 2 * len(measures), squeeze=False, sharey=False)[0]
         for at, measure in enumerate(measures):
             pair = axes[2 * at : 2 * at + 2]
@@ -36,8 +37,8 @@ def draw(found: Study, folder: Path) -> None:
                 _curves(pair, measure, found)
             else:
                 _forest(pair, measure, found, labels=at == 0)
-        if curves:
-            handles, labels = axes[0].get_legend_handles_labels()
+        handles, labels = axes[0].get_legend_handles_labels()
+        if len(labels) > 1:
             figure.legend(handles, labels, loc="outside right center")
 
 
@@ -69,7 +70,7 @@ def _forest(axes: Any, measure: Measure, found: Study, *, labels: bool) -> None:
         axis.set_yticks(range(len(arms)), [arm.label for arm in arms] if labels and axis is axes[0] else [])
         axis.grid(axis="y", visible=False)
     axes[0].set_xlabel(f"{measure_title(measure, found)}{' (lower is better)' if measure.lower else ''}")
-    axes[1].set_xlabel(_gain(found))
+    axes[1].set_xlabel(_gain(list(arms), found))
 
 
 def _seeds(axis: Axes, values: Sequence[float], place: float) -> None:
@@ -78,11 +79,14 @@ def _seeds(axis: Axes, values: Sequence[float], place: float) -> None:
         axis.plot(values, [place + 0.25] * len(values), "|", color=GREY, markersize=5)
 
 
-def _gain(found: Study) -> str:
+def _gain(arms: list[Arm], found: Study) -> str:
+    """What these arms are better than: one arm, or those of one curve."""
     ablation = found.runs.ablation
-    against = {ablation.against(arm) for arm in ablation.arms} - {""}
+    against = {ablation.against(arm) for arm in arms} - {""}
+    if len(against) > 1:
+        against = {arm.line for arm in ablation.arms if arm.label in against}
     whose = f"than {against.pop()}" if len(against) == 1 else "than what it is against"
-    return f"better {whose} by (filled: p < 0.05 after Holm)"
+    return f"better {whose} by\n(filled: p < 0.05 after Holm)"
 
 
 def _bar(axis: Axes, e: Estimate, place: float, *, filled: bool) -> None:
@@ -93,18 +97,26 @@ def _bar(axis: Axes, e: Estimate, place: float, *, filled: bool) -> None:
 
 def _curves(axes: Any, measure: Measure, found: Study) -> None:
     lines = _lines(found)
+    compared = _compared(lines, found)
     for at, (label, points) in enumerate(lines.items()):
-        for axis, gains in zip(axes, (False, True), strict=True):
+        for axis, gains in zip(axes, (False, True) if label in compared else (False,), strict=False):
             shown = [point for point in (_point(measure, x, value, arm, found, gains=gains)
                                          for x, value, arm in _places(points, found)) if point]  # fmt: skip
             if shown:
                 _curve(axis, shown, at, label, dodge=(at - (len(lines) - 1) / 2) * 0.012 * _width(found))
     axes[1].axhline(0, color=INK, linewidth=0.8)
     axes[0].set_ylabel(f"{measure_title(measure, found)}{' (lower is better)' if measure.lower else ''}")
-    axes[1].set_ylabel(_gain(found).replace(" by (", " by\n("))
+    axes[1].set_ylabel(_gain([arm for label in compared for _, arm in lines[label]], found))
     for axis in axes:
         axis.set_xlabel(found.runs.dial or found.runs.ablation.axis)
         _ticks(axis, measure, found)
+    axes[1].set_xlim(axes[0].get_xlim())
+
+
+def _compared(lines: dict[str, list[tuple[Value, Arm]]], found: Study) -> list[str]:
+    """The curves whose gains are drawn: but for the one that the others are gains over, where there are others."""
+    own = [label for label, points in lines.items() if found.runs.ablation.reference in [arm for _, arm in points]]
+    return [label for label in lines if label not in own] or own
 
 
 def _lines(found: Study) -> dict[str, list[tuple[Value, Arm]]]:
