@@ -35,6 +35,10 @@ def leaderboard(
         bool,
         typer.Option("--average", help="A table of models by tasks too, with averages, and their rule."),
     ] = False,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Figures of papers too, and ours beside them where the protocol is one."),
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
     store: opt.Store = None,
 ) -> None:
@@ -45,28 +49,34 @@ def leaderboard(
     """
     if output is not None:
         opt.check_output(output)
-    if format not in BOARDS:
-        raise unknown_name("format", format, BOARDS)
-    if format in ("csv", "json", "html") and over_seeds:
-        rows = "a row for each run" if format == "csv" else "a row for each model already"
-        raise UsageError(f"--over-seeds is for terminal, md and latex; {format} has {rows}")
-    if average and format == "csv":
-        raise UsageError("--average makes a table of models by tasks; csv has a row for each figure of each run")
+    shown = {"over_seeds": over_seeds, "average": average, "published": published}
+    _check_format(format, **shown)
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
 
     where = Store(store)
-    records = where.records(Reporter(), scores=over_seeds or average or format in ("html", "json"))
+    records = where.records(Reporter(), scores=over_seeds or average or published or format in ("html", "json"))
     if not records:
         raise BenchError(
             f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
         )
     records = _chosen(records, suite, {"task": task, "source": source, "size": size, "setting": setting})
-    text = _board(records, format, over_seeds, average, opt.width(output is not None))
+    text = _board(records, format, opt.width(output is not None), **shown)
     if output is None:
         typer.echo(text, nl=False)
     else:
         opt.write_whole(output, text)
+
+
+def _check_format(format: str, *, over_seeds: bool, average: bool, published: bool) -> None:
+    if format not in BOARDS:
+        raise unknown_name("format", format, BOARDS)
+    if format in ("csv", "json", "html") and over_seeds:
+        rows = "a row for each run" if format == "csv" else "a row for each model already"
+        raise UsageError(f"--over-seeds is for terminal, md and latex; {format} has {rows}")
+    for name, asked in (("average", average), ("published", published)):
+        if asked and format in ("csv", "json"):
+            raise UsageError(f"--{name} makes tables for people (terminal, md, latex, html); {format} has our figures")
 
 
 def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Record]:
@@ -85,23 +95,28 @@ def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Re
     return select(records, wanted)
 
 
-def _board(records: list[Record], format: str, over_seeds: bool, average: bool, width: int | None) -> str:
+def _board(
+    records: list[Record], format: str, width: int | None, *, over_seeds: bool, average: bool, published: bool
+) -> str:
     from umcl_bench.records import leaderboard as plain
     from umcl_bench.records.board_data import to_json
+    from umcl_bench.records.published import published_tables
     from umcl_bench.records.seeds import boards, table_of
     from umcl_bench.records.summary import summaries
 
     if format == "csv":
         return plain.to_csv(records)
-    found = boards(records) if over_seeds or average or format in ("html", "json") else []
+    found = boards(records) if over_seeds or average or published or format in ("html", "json") else []
+    papers = published_tables(found) if published else []
     if format == "html":
         from umcl_bench.records.html import to_html
 
-        return to_html(found, average=average)
+        return to_html(found, papers, average=average)
     if format == "json":
         return to_json(found)
     told = summaries(found, average=True) if average else []
     told += [table_of(board) for board in found] if over_seeds else plain.tables(records)
+    told += papers
     if format == "latex":
         from umcl_bench.records.latex import to_latex
 

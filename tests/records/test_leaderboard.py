@@ -79,7 +79,7 @@ def test_the_command_filters_and_refuses(quick: Quick, store: Store) -> None:
         (["--suite", "own", "--task", "zeroshot"], 2, "one of the two"),
         (["--format", "csv", "--over-seeds"], 2, "csv has a row for each run"),
         (["--format", "html", "--over-seeds"], 2, "html has a row for each model already"),
-        (["--format", "csv", "--average"], 2, "--average makes a table"),
+        (["--format", "csv", "--average"], 2, "--average makes tables"),
     ):
         found, _, err = quick("leaderboard", *arguments)
         assert (found, said in err) == (code, True), err

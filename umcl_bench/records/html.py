@@ -7,7 +7,7 @@ from typing import Any
 
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.board_data import board_data
-from umcl_bench.records.leaderboard import classes_of, interval, number
+from umcl_bench.records.leaderboard import Table, classes_of, interval, number
 from umcl_bench.records.seeds import Board, decimals, rank_text
 from umcl_bench.records.summary import summaries
 from umcl_bench.spec import digest, flatten
@@ -16,8 +16,11 @@ TEMPLATE = "page.html.j2"
 _WIDTH = 160  # of an interval's plot, in CSS pixels
 
 
-def to_html(boards: Sequence[Board], *, average: bool = False) -> str:
-    """The page: models by tasks, a section for each board, and how each figure was made. All in it is escaped."""
+def to_html(boards: Sequence[Board], papers: Sequence[Table] = (), *, average: bool = False) -> str:
+    """The page: models by tasks, a section for each board, how each figure was made, and tables of papers' figures.
+
+    All in it is escaped.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     sections = [_section(board) for board in boards]
@@ -32,6 +35,7 @@ def to_html(boards: Sequence[Board], *, average: bool = False) -> str:
     page = environment.get_template(TEMPLATE).render(
         summaries=summaries(boards, average=average),
         sections=sections,
+        papers=papers,
         choices={
             "task": sorted({section["task"] for section in sections}),
             "source": sorted({section["source"] for section in sections}),
