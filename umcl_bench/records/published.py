@@ -63,8 +63,9 @@ def published_tables(boards: Sequence[Board]) -> list[Table]:
     return [
         Table(
             title="Published figures by the protocols of our tasks",
-            caption="difference: ours less the published. Ours: the mean over seeds of the same model and task on films of the official release, never of "
-            "the phantom or of a part; how it was trained is another matter: size and seeds are ours",
+            caption="difference: ours less the published. Ours: the mean over seeds of the same model and task on "
+            "films of the official release, never of the phantom or of a part; how it was trained is another matter: "
+            "size and seeds are ours",
             header=(
                 "model",
                 "task",
