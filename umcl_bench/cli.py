@@ -33,6 +33,7 @@ app.command("ablate")(cli_ablate.ablate)
 app.command("leaderboard")(cli_records.leaderboard)
 app.command("compare")(cli_records.compare)
 app.command("repeat")(cli_report.repeat)
+app.command("report")(cli_report.report)
 
 EvalBatch = Annotated[int, typer.Option(min=1, help="Films a step when scoring; changes memory, not figures.")]
 

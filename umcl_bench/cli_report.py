@@ -1,4 +1,4 @@
-"""`umcl-bench repeat`: a run on record made again."""
+"""`umcl-bench report` and `repeat`: pictures and a text of what is on record, and a run made again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,30 @@ from umcl_bench.errors import BenchError, UsageError
 if TYPE_CHECKING:
     from umcl_bench.records.store import Record
     from umcl_bench.request import Request
+
+
+def report(
+    tasks: Annotated[str, typer.Argument(help="A suite, or a task's name, or several (a,b).", metavar="SUITE|TASK")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder for text and pictures.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the report that is there.")] = False,
+    store: opt.Store = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Write a report of what is on record: tables, pictures (SVG and PNG), what is missing, and the commands.
+
+    Nothing is run. Ranks, intervals and pictures are of the stored per-sample scores.
+    """
+    from umcl_bench.progress import Reporter
+    from umcl_bench.records.store import Store
+    from umcl_bench.report import check_folder, write_report
+
+    check_folder(output, force=force)
+    where, reporter = Store(store), Reporter(quiet=quiet)
+    named = ["--store", str(store)] if store else []
+    command = shlex.join(["umcl-bench", "report", tasks, "-o", str(output), *named])
+    with opt.stoppable():
+        write_report(tasks, where.records(reporter), output, command, reporter)
+    reporter.say(f"report: {output / 'README.md'}")
 
 
 def repeat(

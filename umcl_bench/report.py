@@ -1,0 +1,133 @@
+"""A folder with a text and pictures of what is on record of some tasks: `umcl-bench report`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from umcl_bench.errors import UsageError, unknown_name
+from umcl_bench.progress import Reporter
+from umcl_bench.records.leaderboard import task_title, to_markdown
+from umcl_bench.records.plots import boards as of_boards
+from umcl_bench.records.plots import classes as of_classes
+from umcl_bench.records.seeds import Board, boards, table_of
+from umcl_bench.records.store import Record
+from umcl_bench.registry import get_task, tasks_of_suite
+from umcl_bench.spec import SUITES
+
+HEAD = "# Report of umcl-bench"
+_TEXT = "README.md"
+_DRAWS = {
+    "models": (of_boards.forest, ""),
+    "shares": (of_boards.shares, "the task has no shares of training patients and no shots"),
+    "severities": (of_boards.severities, "films are not corrupted"),
+    "wordings": (of_boards.wordings, "there is one wording"),
+    "roc": (of_classes.roc_curves, "its headline is not of one classification with both sides of a class"),
+    "pr": (of_classes.pr_curves, "its headline is not of one classification with both sides of a class"),
+    "groups": (of_classes.groups, "its headline is of many parts, or no two groups of patients are on record"),
+}
+"""The pictures of a task: what draws each, and why one may not be there."""
+
+
+class Section(NamedTuple):
+    """A task on a source: its table, captions by picture, why the others are missing, and the runs."""
+
+    board: Board
+    pictures: dict[str, str]
+    missing: dict[str, str]
+
+
+def tasks_named(given: str, records: Iterable[Record]) -> tuple[str, ...]:
+    """The tasks of a suite, or those named with commas between. Raises UsageError for one that does not exist.
+
+    A task that is only on record (a variant, or one whose plugin is not here) may be named, too.
+    """
+    if given in SUITES:
+        return tasks_of_suite(given)
+    found = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
+    if not found:
+        raise unknown_name("suite or task", given, SUITES)
+    on_record = {record.result["task"]["name"] for record in records}
+    for name in found:
+        if name not in on_record:
+            get_task(name)
+    return found
+
+
+def check_folder(folder: Path, *, force: bool) -> None:
+    """Raises UsageError where a report may not be written: only a report is replaced, and only with `force`."""
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(f"-o {folder}: there is no folder {folder.absolute().parent}")
+    if not folder.exists() and not folder.is_symlink():
+        return
+    text = folder / _TEXT
+    is_report = not folder.is_symlink() and text.is_file() and text.read_text(encoding="utf-8").startswith(HEAD)
+    if not is_report:
+        raise UsageError(f"-o {folder} is there, and is no report; name a new folder")
+    if not force:
+        raise UsageError(f"-o {folder} is a report; --force replaces it")
+
+
+def write_report(given: str, records: Sequence[Record], folder: Path, command: str, reporter: Reporter) -> None:
+    """Writes the report of a suite or tasks to a new folder, whole or not at all; one that is there is replaced.
+
+    Raises UsageError for a task that does not exist, and where none of the tasks is on record.
+    """
+    tasks = tasks_named(given, records)
+    chosen = [record for record in records if record.result["task"]["name"] in tasks]
+    lacking = [name for name in tasks if name not in {record.result["task"]["name"] for record in chosen}]
+    if not chosen:
+        raise UsageError(f"nothing is on record of {', '.join(tasks)}. `umcl-bench run` makes records")
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".part", dir=folder.absolute().parent))
+    try:
+        sections = [
+            _section(board, part, f"{at:02d}-{board.result['task']['name']}", reporter)
+            for at, board in enumerate(boards(chosen), 1)
+        ]
+        (part / _TEXT).write_text(_text(given, sections, lacking, command), encoding="utf-8")
+        part.chmod(0o755)
+        old = part.with_suffix(".old")
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _section(board: Board, folder: Path, stem: str, reporter: Reporter) -> Section:
+    reporter.say(f"drawing {task_title(board.result)}: {len(board.records)} runs")
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
+    pictures, missing = {}, {}
+    for kind, (draw, why) in _DRAWS.items():
+        caption = draw(board, folder, f"{safe}-{kind}")
+        if caption is None:
+            missing[kind] = why
+        else:
+            pictures[f"{safe}-{kind}"] = caption
+    return Section(board, pictures, missing)
+
+
+def _text(given: str, sections: Sequence[Section], lacking: Sequence[str], command: str) -> str:
+    runs = sum(len(section.board.records) for section in sections)
+    lines = [f"{HEAD}: {given}", "", f"{runs} runs on record. Made by `{command}`; nothing was run for it."]
+    if lacking:
+        lines += ["", f"Not on record, and so not here: {', '.join(lacking)}."]
+    for section in sections:
+        lines += ["", *_of_section(section)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _of_section(section: Section) -> list[str]:
+    board = section.board
+    lines = [to_markdown([table_of(board)]).replace("### ", "## ", 1)]
+    for name, caption in section.pictures.items():
+        lines += [f"![{name[3:]}]({name}.svg)", "", f"{caption} ([PNG]({name}.png))", ""]
+    if section.missing:
+        lines += [f"Not drawn: {'; '.join(f'{kind}, for {why}' for kind, why in section.missing.items())}.", ""]
+    lines += ["The runs, and what made each:", ""]
+    lines += [f"- `{record.id}`: `{record.result['command']}`" for record in board.records]
+    return [*lines, ""]
