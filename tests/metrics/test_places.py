@@ -134,5 +134,4 @@ def test_models_without_a_difference_are_rarely_called_worse() -> None:
         found = places(models, "auroc", Figure(), dataclasses.replace(HOW, resamples=200))[1]
         worse += not all(p.tied for p in found)
         assert all(p.low <= p.rank <= p.high for p in found)
-    print(worse)
     assert worse <= 0.2 * times

@@ -34,8 +34,8 @@ def fill(store: Store) -> Store:
     return store
 
 
-def page_of(store: Store, **options: bool) -> str:
-    return to_html(boards(store.records(Reporter())), **options)
+def page_of(store: Store, *, average: bool = False) -> str:
+    return to_html(boards(store.records(Reporter())), average=average)
 
 
 def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
