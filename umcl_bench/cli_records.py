@@ -80,6 +80,7 @@ def _check_format(format: str, *, over_seeds: bool, average: bool, published: bo
 
 
 def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Record]:
+    from umcl_bench.progress import Reporter
     from umcl_bench.records.select import select
 
     wanted = {kind: opt.names(names) for kind, names in given.items()}
@@ -90,6 +91,9 @@ def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Re
 
         known = {record.result["task"]["name"] for record in records}
         wanted["task"] = tuple(name for name in tasks_of_suite(suite) if name in known)
+        lacking = ", ".join(name for name in tasks_of_suite(suite) if name not in known)
+        if lacking and wanted["task"]:
+            Reporter().warn(f"of {suite}, no run is on record of {lacking}")
         if not wanted["task"]:
             raise BenchError(f"no task of {suite} is on record. Run them: umcl-bench run --model umcl --suite {suite}")
     return select(records, wanted)

@@ -72,7 +72,9 @@ def test_the_command_filters_and_refuses(quick: Quick, store: Store) -> None:
     assert code == 0
     assert out.count("###") == 1
     assert "hospital (patients' films)" in out
-    assert quick("leaderboard", "--suite", "own")[1].count("on the PHANTOM") == 2  # zeroshot and retrieval are its
+    _, out, err = quick("leaderboard", "--suite", "own")
+    assert out.count("on the PHANTOM") == 2  # zeroshot and retrieval are its
+    assert "of own, no run is on record of probe, fewshot, finetune, segment" in err
     for arguments, code, said in (
         (["--suite", "owm"], 2, "no suite is named 'owm'"),
         (["--suite", "standard"], 1, "no task of standard is on record"),
