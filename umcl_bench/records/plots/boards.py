@@ -102,7 +102,7 @@ def shares(board: Board, folder: Path, name: str) -> str | None:
         axes.minorticks_off()
         axes.set_xlabel(axis)
         axes.set_ylabel(title_of(metric))
-        figure.legend(loc="outside right upper")
+        figure.legend(loc="outside right center")
     return f"{title_of(metric)} against {told}, with 95 % intervals, {which}; small shares are means over their draws."
 
 
@@ -145,7 +145,7 @@ def severities(board: Board, folder: Path, name: str) -> str | None:
             panel.set_xticks([0, *steps], ["clean", *map(str, steps)])
         figure.supxlabel("severity", fontsize=8)
         figure.supylabel(title_of(metric), fontsize=8)
-        figure.legend(loc="outside right upper")
+        figure.legend(loc="outside right center")
     return (
         f"{title_of(metric)} on clean and on corrupted films, {which}: the mean over all corruptions with 95 % "
         "intervals, and each corruption without."
