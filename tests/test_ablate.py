@@ -60,10 +60,10 @@ def test_an_ablation_trains_few_enough_models_for_a_coffee(name: str) -> None:
 
 
 def test_each_arm_is_another_model_task_or_training() -> None:
-    for ablation in ABLATIONS.values():
-        requests = requests_of(ask(ablation))
+    for found in ABLATIONS.values():
+        requests = requests_of(ask(found))
         score = [str(request) for (cell, _), request in requests.items() if cell.measure == "score"]
-        assert len(set(score)) == len(score), ablation.name
+        assert len(set(score)) == len(score), found.name
 
 
 def test_the_ladder_and_the_losses_are_those_of_the_documents() -> None:
@@ -249,6 +249,14 @@ def test_a_folder_of_other_things_is_not_touched(quick: Quick, tmp_path: Path) -
     assert code == 2
     assert "there is no folder" in err
     assert os.listdir(folder) == ["thesis.txt"]
+
+
+def test_under_torchrun_it_does_not_start(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    code, _, err = quick("ablate", "ladder", "-o", str(tmp_path / "found"))
+    assert code == 2
+    assert "without torchrun" in err
 
 
 def test_a_picture_that_fails_leaves_what_was_there(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
@@ -69,6 +70,7 @@ def ablate(
     from umcl_bench.request import Request
     from umcl_bench.sweep import parse_seeds
 
+    _check_alone()
     launch = cli_sweep.Launch(launcher, ray_address, retries, tuple(slurm_option or ()), output_dir)
     ablation = find_ablation(what, vary or [], model)
     fixed, name, values = parse_dials(dial or [])
@@ -93,6 +95,11 @@ def ablate(
 
     typer.echo(to_text(found, opt.width()), nl=False)
     reporter.say(f"all of it is in {folder}")
+
+
+def _check_alone() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ:
+        raise UsageError("ablate under torchrun: every process would write what is found. Start it without torchrun")
 
 
 def _safe(name: str) -> str:

@@ -112,6 +112,7 @@ class TrainedModel:
             how = f"the model's own: continuous, {prompt.length} vectors" + (
                 " of each finding" if prompt.context == "class-specific" else ""
             )
+            how += ", in another order" if prompt.stage == "shuffled" else ""
             present, absent = (self._names(findings, names, absent=absent) for absent in (False, True))
             return PromptPair(present, absent, how)
         how = f"hand-written: {', '.join(repr(t) for t in positive)} against {', '.join(repr(t) for t in negative)}"

@@ -136,7 +136,7 @@ def _table(measure: Measure, value: Value, found: Study) -> Table:
         rows.append((arm.label, runs.ablation.against(arm) or DASH, shown, *tested, *facts))
     return Table(
         f"{runs.ablation.title}{_at(value, found)}: {title}, {task_title(result)}",
-        f"seeds {', '.join(map(str, runs.seeds))}; {caption_of(result, names)}",
+        f"seed{'s' if len(runs.seeds) > 1 else ''} {', '.join(map(str, runs.seeds))}; {caption_of(result, names)}",
         (*header, *axis, "false negatives"),
         tuple(rows),
         (),

@@ -143,6 +143,8 @@ _PROMPTS = Ablation(
         "templates; 'report style' is trained and scored with sentences",
         "a model with continuous prompts reads of a wording the name alone: its spread is over three names and their "
         "spelling, that of hand-written prompts over all sixty wordings",
+        "a spread over wordings is larger in a resample than in the sample, the more so the fewer films: its interval "
+        "can lie above it, and small differences of spreads are not to be read closely",
         "controls: 'frozen random' vectors are drawn as all are and never learn; 'shuffled' ones learn in their order "
         "and are scored in another",
     ),

@@ -28,8 +28,8 @@ def draw(found: Study, folder: Path) -> None:
     height = _CURVES if curves else 1.2 + _ROW * len(ablation.arms)
     with picture(folder, NAME, (_PANEL * 2 * len(measures) + 1.4, height)) as figure:
         on = "the PHANTOM" if _kind(found) == "phantom" else "patients"
-        seeds = ", ".join(map(str, found.runs.seeds))
-        figure.suptitle(f"{ablation.name}: {ablation.title}\n{on}; seeds {seeds}; bars: 95 % intervals over patients")
+        seeds = f"seed{'s' if len(found.runs.seeds) > 1 else ''} {', '.join(map(str, found.runs.seeds))}"
+        figure.suptitle(f"{ablation.name}: {ablation.title}\n{on}; {seeds}; bars: 95 % intervals over patients")
         axes = figure.subplots(1, 2 * len(measures), squeeze=False, sharey=False)[0]
         for at, measure in enumerate(measures):
             pair = axes[2 * at : 2 * at + 2]
@@ -69,6 +69,7 @@ def _forest(axes: Any, measure: Measure, found: Study, *, labels: bool) -> None:
         axis.set_ylim(len(arms) - 0.5, -0.5)
         axis.set_yticks(range(len(arms)), [arm.label for arm in arms] if labels and axis is axes[0] else [])
         axis.grid(axis="y", visible=False)
+        axis.locator_params(axis="x", nbins=6)
     axes[0].set_xlabel(f"{measure_title(measure, found)}{' (lower is better)' if measure.lower else ''}")
     axes[1].set_xlabel(_gain(list(arms), found))
 
