@@ -106,7 +106,7 @@ def _board(
     from umcl_bench.records.board_data import to_json
     from umcl_bench.records.published import published_tables
     from umcl_bench.records.seeds import boards, table_of
-    from umcl_bench.records.summary import summaries
+    from umcl_bench.records.summary import parts, summaries
 
     if format == "csv":
         return plain.to_csv(records)
@@ -119,6 +119,8 @@ def _board(
     if format == "json":
         return to_json(found)
     told = summaries(found, average=True) if average else []
+    if format == "terminal":
+        told = [part for table in told for part in parts(table)]
     told += [table_of(board) for board in found] if over_seeds else plain.tables(records)
     told += papers
     if format == "latex":

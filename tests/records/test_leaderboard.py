@@ -19,10 +19,10 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.board_data import to_json
 from umcl_bench.records.latex import escape, to_latex
 from umcl_bench.records.leaderboard import Table, tables, to_csv
-from umcl_bench.records.seeds import boards, tables_over_seeds
+from umcl_bench.records.seeds import Board, boards, tables_over_seeds
 from umcl_bench.records.select import select
 from umcl_bench.records.store import Record, Store
-from umcl_bench.records.summary import NOT_RUN, RULE, summaries
+from umcl_bench.records.summary import NOT_RUN, RULE, parts, summaries
 
 
 def on(store: Store, task: str, *runs: tuple[str, int, float], source: str = "phantom", data: str = "f1") -> None:
@@ -109,6 +109,27 @@ def test_averages_are_of_those_that_have_all_and_say_their_rule(store: Store) ->
     assert rows["random"][2] == "1 not run"
     assert phantom.footnotes == (RULE,)
     assert "mean" not in " ".join(patients.header)  # one task is no average
+
+
+def test_in_a_terminal_a_wide_table_is_in_pieces_with_every_cell(quick: Quick, store: Store) -> None:
+    for at in range(9):
+        on(store, f"task-{at}", ("umcl", 1, 1.0 + at))
+    code, out, err = quick("leaderboard", "--average", "--source", "phantom")
+    assert code == 0, err
+    whole = summaries(select_boards(store), average=True)[0]
+    pieces = parts(whole)
+    assert [len(piece.header) for piece in pieces] == [8, 8]  # 11 tasks and an average
+    assert [name for piece in pieces for name in piece.header[2:]] == list(whole.header[2:])
+    for piece in pieces:
+        assert piece.title in out
+        for row in piece.rows:
+            assert all(cell in out for cell in row)
+    assert out.count("task-8,") == 1
+    assert parts(ODD)[0].rows == ODD.rows
+
+
+def select_boards(store: Store) -> list[Board]:
+    return boards(select(records_of(store), {"source": ("phantom",)}))
 
 
 def test_a_task_on_two_corpora_has_two_columns_and_no_average(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +47,20 @@ def _summary(boards: Sequence[Board], phantom: bool, average: bool) -> Table:
         rows=tuple(body),
         footnotes=(RULE,) if average else (),
     )
+
+
+def parts(table: Table, columns: int = 6) -> list[Table]:
+    """The table in pieces that a terminal is wide enough for: so many columns each, beside model and size."""
+    count, starts = len(table.header), range(2, max(3, len(table.header)), columns)
+    return [
+        dataclasses.replace(
+            table,
+            title=f"{table.title}{f' ({at} of {len(starts)})' if len(starts) > 1 else ''}",
+            header=(*table.header[:2], *table.header[start : min(start + columns, count)]),
+            rows=tuple((*row[:2], *row[start : start + columns]) for row in table.rows),
+        )
+        for at, start in enumerate(starts, 1)
+    ]
 
 
 def _averaged(boards: Sequence[Board]) -> dict[str, list[int]]:
