@@ -160,7 +160,8 @@ def test_an_interval_that_few_resamples_support_is_undefined() -> None:
     assert rare["a"].undefined == pytest.approx(0.37, abs=0.06)
     assert np.isnan(rare["a"].low)
     lone = estimate(scores_of([[0.1], [0.9]], [[0.0], [1.0]], ["p", "p"]), "auroc", Intervals())
-    assert lone["a"].undefined == 0
+    assert lone["a"].value == 1.0
+    assert np.isnan([lone["a"].low, lone["a"].high]).all()  # all resamples of one patient are that patient
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -34,7 +34,7 @@ from umcl_bench.training.selection import val_loss
 
 CPU = torch.device("cpu")
 SAVING = Runtime(save_steps=1, log_steps=3)
-WAYS = {"umcl-crash": ("umcl", 8, 0), "umcl-kill": ("umcl", 32, 20), "clip-kill": ("clip", 16, 8)}
+WAYS = {"umcl-crash": ("umcl", 8, 0), "umcl-kill": ("umcl", 32, 20), "clip-kill": ("clip", 40, 8)}
 """Model, steps, and kills at random moments; 0: a crash at every place of a state's write instead."""
 PLACES = ((state, "save_file"), (os, "fsync"), (Path, "write_text"), (Path, "rename"), (shutil, "rmtree"))
 """What a state's write goes through: a crash at each call of these, one after the other, meets every place of it."""

@@ -204,6 +204,8 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise DataError(f"{path} does not exist") from None
     except IsADirectoryError:
         raise DataError(f"{path} is a folder, not a table") from None
+    except OSError as error:  # an archive that points before its own beginning, too
+        raise DataError(f"{path} can't be read ({error.strerror or error}); it may be damaged: get it again") from None
 
 
 def _line_of_error(path: Path) -> int:
