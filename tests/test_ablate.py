@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Quick, read_table, write_table
 from umcl_bench import cli_ablate
-from umcl_bench.ablate import Ask, find_ablation, parse_dials, requests_of
+from umcl_bench.ablate import Ask, find_ablation, only, parse_dials, requests_of
 from umcl_bench.errors import UsageError
 from umcl_bench.plan import make_recipe
 from umcl_bench.records.ablation import Cell
@@ -141,6 +141,17 @@ def test_a_models_fields_are_varied_one_at_a_time() -> None:
 def test_what_is_no_ablation_is_said(what: str, vary: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         find_ablation(what, vary)
+
+
+def test_some_versions_alone_come_with_what_they_are_compared_with() -> None:
+    kept = only(ABLATIONS["batch"], ["umcl, 128"])
+    assert [arm.label for arm in kept.arms] == ["infonce, 32", "infonce, 128", "umcl, 128"]
+    assert only(ABLATIONS["loss"], []) == ABLATIONS["loss"]
+    assert len(requests_of(ask(only(ABLATIONS["prompts"], ["ensemble"])))) == 4  # two versions, by two measures
+    with pytest.raises(UsageError, match=r"ablation loss is named 'umlc'.* Did you mean 'umcl'"):
+        only(ABLATIONS["loss"], ["umlc"])
+    with pytest.raises(UsageError, match="infonce is the reference"):
+        only(ABLATIONS["loss"], ["infonce"])
 
 
 def test_one_dial_takes_several_values() -> None:

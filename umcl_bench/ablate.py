@@ -69,6 +69,22 @@ def _changes(field: str) -> list[str]:
     return [f"{name.strip()}={value}" for value in found]
 
 
+def only(ablation: Ablation, labels: Sequence[str]) -> Ablation:
+    """The ablation with the arms of these labels and what they are compared with; all where no label is given.
+
+    Raises UsageError, with suggestions.
+    """
+    known = {arm.label: arm for arm in ablation.arms}
+    for label in labels:
+        if label not in known:
+            raise unknown_name(f"version of ablation {ablation.name}", label, known)
+    wanted = {*labels, *(ablation.against(known[label]) for label in labels), ablation.reference.label}
+    kept = tuple(arm for arm in ablation.arms if not labels or arm.label in wanted)
+    if len(kept) < 2:
+        raise UsageError(f"--arm: {ablation.reference.label} is the reference; name another to compare it with")
+    return dataclasses.replace(ablation, arms=kept)
+
+
 def parse_dials(given: Sequence[str]) -> tuple[dict[str, float], str, tuple[Value, ...]]:
     """What --dial says: the dials that stay as they are given, and the one that takes several values, with these."""
     fixed: dict[str, float] = {}

@@ -28,6 +28,12 @@ PAGE, ROWS, DATA = "README.md", "ablation.csv", "ablation.json"
 Vary = Annotated[
     list[str] | None, typer.Option(help="Of a model, a field and its values: length=4,8,16. May be repeated.")
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arm", help="Only this version beside the reference, as the table calls it: 'continuous, 8'. May be repeated."
+    ),
+]
 Dial = Annotated[
     list[str] | None,
     typer.Option(help="A dial of the phantom: similarity=0.9; one may have several values, as in 0,0.5,0.9."),
@@ -40,6 +46,7 @@ def ablate(
         str, typer.Argument(help="prompts, loss, data, ladder or batch; or a model, with --vary.", metavar="WHAT")
     ],
     vary: Vary = None,
+    arm: Only = None,
     model: Annotated[str, typer.Option(help="With loss, data or batch: another model than umcl.")] = "",
     task: Annotated[str, typer.Option(help="The task that scores the models.")] = "zeroshot-chexpert",
     data: opt.Data = None,
@@ -63,7 +70,7 @@ def ablate(
 
     What is on record is not run again. The folder gets a page, tables (CSV, JSON) and a picture (PNG, SVG).
     """
-    from umcl_bench.ablate import Ask, find_ablation, look, parse_dials, requests_of, runs_of
+    from umcl_bench.ablate import Ask, find_ablation, look, only, parse_dials, requests_of, runs_of
     from umcl_bench.progress import Reporter
     from umcl_bench.records.ablation import study
     from umcl_bench.records.store import Store
@@ -72,7 +79,7 @@ def ablate(
 
     _check_alone()
     launch = cli_sweep.Launch(launcher, ray_address, retries, tuple(slurm_option or ()), output_dir)
-    ablation = find_ablation(what, vary or [], model)
+    ablation = only(find_ablation(what, vary or [], model), arm or [])
     fixed, name, values = parse_dials(dial or [])
     folder = output or Path(f"ablation-{_safe(what)}")
     check_folder(folder)
@@ -89,7 +96,7 @@ def ablate(
         if outcomes is None:
             return
         found = study(runs_of(ask, requests, groups, outcomes))
-        command = shlex.join(["umcl-bench", *_words(ask, what, vary or [], model)])
+        command = shlex.join(["umcl-bench", *_words(ask, what, vary or [], arm or [], model)])
         write_folder(folder, found, command)
     from umcl_bench.records.ablation_report import to_text
 
@@ -106,10 +113,11 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
-def _words(ask: Ask, what: str, vary: list[str], model: str) -> list[str]:
+def _words(ask: Ask, what: str, vary: list[str], arms: list[str], model: str) -> list[str]:
     """The words of the command that finds the same in an empty store."""
     request = ask.request
     words = ["ablate", what, *(w for field in vary for w in ("--vary", field))]
+    words += [w for label in arms for w in ("--arm", label)]
     words += ["--model", model] if model else []
     words += ["--task", request.task] if request.task != "zeroshot-chexpert" else []
     words += ["--data", request.data] if request.data else []

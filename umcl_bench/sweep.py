@@ -106,9 +106,12 @@ def _look(request: Request, store: Store, source: Source, past: Past, trained: s
     return Ahead(request, "trained before" if there else "to do", plan.id, seconds=seconds, trains=trains)
 
 
+_NAME = 80  # characters of the widest column of names
+
+
 def describe(ahead: Sequence[Ahead]) -> str:
-    """A line a run, and the sum: what `--plan` prints."""
-    width = max(len(name_of(a.request)) for a in ahead)
+    """A line a run, and the sum: what `--plan` prints. A very long name stands out of its column."""
+    width = min(_NAME, max(len(name_of(a.request)) for a in ahead))
     lines = [f"{name_of(a.request):<{width}}  {a.state:<14}  {a.why or _took(a)}".rstrip() for a in ahead]
     counts = ", ".join(f"{count} {state}" for state, count in Counter(a.state for a in ahead).items())
     left = [a for a in ahead if a.state in ("trained before", "to do")]
