@@ -332,7 +332,7 @@ def test_the_command_that_is_kept_finds_the_same() -> None:
         ABLATIONS["loss"], Request("clip", "zeroshot", size="small", dials={"label_noise": 0.1}), (0, 2), "similarity",
         (0.0, 0.9),
     )  # fmt: skip
-    assert cli_ablate._words(found, "loss", [], "clip") == [
-        "ablate", "loss", "--model", "clip", "--task", "zeroshot", "--size", "small", "--seeds", "0,2",
+    assert cli_ablate._words(found, "loss", [], ["umcl"], "clip") == [
+        "ablate", "loss", "--arm", "umcl", "--model", "clip", "--task", "zeroshot", "--size", "small", "--seeds", "0,2",
         "--dial", "label_noise=0.1", "--dial", "similarity=0,0.9",
     ]  # fmt: skip

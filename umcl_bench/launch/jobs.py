@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from umcl_bench.records.store import Record
-from umcl_bench.request import Request
+from umcl_bench.request import Request, sampling_words, training_words
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Outcome:
 
 def name_of(request: Request) -> str:
     """What a person calls a run of a sweep."""
-    return f"{request.model} on {request.task}, seed {request.seed}"
+    options = " ".join(["", *sampling_words(request.sampling), *training_words(request)])
+    return f"{request.model}{options} on {request.task}, seed {request.seed}"
 
 
 def environment() -> dict[str, str]:
