@@ -147,7 +147,8 @@ def _ahead(groups: list[Group], ask: Ask) -> str:
         told.append(describe(group.ahead))
     training = sum(a.trains for group in groups for a in group.ahead)
     if training and ask.request.size == "tiny" and any(a.seconds is None for g in groups for a in g.ahead if a.trains):
-        told.append(f"size tiny trains in about 40 s on two cores: {training} models, {training * 2 / 3:.0f} min")
+        models = f"{training} model{'s' if training > 1 else ''}"
+        told.append(f"size tiny trains in about 40 s on two cores: {models}, {max(1, round(training * 2 / 3))} min")
     return "\n".join(told)
 
 
