@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def test_a_damaged_record_is_named_and_does_not_stop_the_rest(
     assert "torn/result.json can't be read" in said
     assert "old/result.json has schema 0" in said
     assert "list/result.json has schema None" in said
-    assert "empty is no whole record: command" in said
+    assert "empty is no whole record: id, command" in said
 
 
 def change(name: str, at: Path) -> None:
@@ -145,6 +146,7 @@ def test_a_record_that_was_cut_off_or_changed_is_named_and_left_out(
     said = capsys.readouterr().err
     if old and what in ("result.json edited", "scores.parquet bit", "SHA256SUMS cut"):
         assert found == ["bad", "good"]  # without digests these can't be told
+        assert "whether bad was changed can't be told (1 without SHA256SUMS)" in said
     else:
         assert found == ["good"]
         assert f"left out: {at / what.partition(' ')[0]}" in said
@@ -156,6 +158,28 @@ def test_scores_are_checked_where_they_are_read(tmp_path: Path) -> None:
     assert [r.id for r in Store(tmp_path).records(Reporter())] == ["bad"]  # a listing reads results alone
     with pytest.raises(BenchError, match="changed by hand"):
         record.parts()
+
+
+def test_scores_that_were_cut_off_are_seen_without_reading_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path)
+    at = add(store, "bad").folder
+    for size in (100, 3, 0):
+        (at / "scores.parquet").write_bytes((at / "scores.parquet").read_bytes()[:size])
+        assert store.records(Reporter(quiet=True)) == []
+        assert f"left out: {at}/scores.parquet does not end as a parquet file does" in capsys.readouterr().err
+
+
+def test_a_copy_under_another_name_does_not_count_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    at = add(store, "run").folder
+    shutil.copytree(at, at.with_name("copy"))
+    at.with_name("link").symlink_to(at, target_is_directory=True)
+    assert [r.id for r in store.records(Reporter(quiet=True))] == ["run"]
+    said = capsys.readouterr().err
+    for name in ("copy", "link"):
+        assert f"left out: {at.with_name(name)} holds the record run, a copy that would count again" in said
 
 
 def test_the_digests_are_what_sha256sum_checks(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from umcl_bench.metrics.registry import METRICS
-from umcl_bench.records.flips import flips
 from umcl_bench.records.store import Record
 from umcl_bench.spec import METHODS
 
@@ -89,7 +88,7 @@ def _table(records: list[Record]) -> Table:
         caption=caption_of(first, classes_of(first)),
         header=("model", "size", "seed", label, *(column.title for column in columns), "marks"),
         rows=tuple(_row(record, columns) for record in records),
-        footnotes=(*legend(records), *flips(records)),
+        footnotes=legend(records),
     )
 
 

@@ -25,6 +25,7 @@ DEFAULT = "runs"
 RESULT, SCORES, SUMS = "result.json", "scores.parquet", "SHA256SUMS"
 """A record's files; the last has the digests of the others, as `sha256sum -c SHA256SUMS` reads them."""
 KEYS: dict[str, type] = {
+    "id": str,
     "command": str,
     "seed": int,
     "headline": str,
@@ -58,13 +59,9 @@ class Record:
     def check_scores(self) -> None:
         """Raises BenchError where the scores are not those that were written: cut off, or changed by hand."""
         path = self.folder / SCORES
+        _check_end(path)
         if SCORES in self.sums:
             _check_sum(path, path.read_bytes(), self.sums)
-            return
-        with path.open("rb") as file:
-            file.seek(-min(4, path.stat().st_size), os.SEEK_END)
-            if file.read() != b"PAR1":
-                raise BenchError(f"{path} does not end as a parquet file does: it was cut off; move {self.folder} away")
 
     def figure(self, key: str) -> tuple[str, Figure]:
         """The metric, and the figure of the parts, that `key` of the record's metrics names."""
@@ -105,7 +102,8 @@ class Store:
     def records(self, reporter: Reporter, *, scores: bool = False) -> list[Record]:
         """All records, in the order of their ids; one that is damaged or changed is warned about and left out.
 
-        With `scores`, those whose per-sample scores are damaged or changed, too: every file is read then.
+        With `scores`, those whose per-sample scores were changed, too: every file is read then. That scores were cut
+        off is seen without. Of records without sums it is said that they have none.
         """
         found = []
         for folder in self._folders():
@@ -116,6 +114,9 @@ class Store:
                 found.append(record)
             except BenchError as error:
                 reporter.warn(f"left out: {error}")
+        unknown = [record.id for record in found if not record.sums]
+        if unknown:
+            reporter.warn(f"whether {unknown[0]} was changed can't be told ({len(unknown)} without {SUMS})")
         return found
 
     def add(self, record_id: str, result: dict[str, Any], parts: Parts) -> Record:
@@ -166,6 +167,9 @@ class Store:
         missing = [key for key in KEYS if not isinstance(result.get(key), KEYS[key])]
         if missing or not (folder / SCORES).is_file():
             raise BenchError(f"{folder} is no whole record: {', '.join(missing) or SCORES} missing; move it away")
+        if result["id"] != folder.name:
+            raise BenchError(f"{folder} holds the record {result['id']}, a copy that would count again; move it away")
+        _check_end(folder / SCORES)
         return Record(folder, result, sums)
 
 
@@ -182,6 +186,14 @@ def _sums(folder: Path) -> dict[str, str]:
     if not {RESULT, SCORES} <= set(found):
         raise BenchError(f"{path} does not name {RESULT} and {SCORES}: it was cut off or changed; move {folder} away")
     return found
+
+
+def _check_end(path: Path) -> None:
+    """Raises BenchError where scores were cut off: a parquet file ends with its magic number."""
+    with path.open("rb") as file:
+        file.seek(-min(4, path.stat().st_size), os.SEEK_END)
+        if file.read() != b"PAR1":
+            raise BenchError(f"{path} does not end as a parquet file does: it was cut off; move {path.parent} away")
 
 
 def _check_sum(path: Path, raw: bytes, sums: Mapping[str, str]) -> None:
