@@ -11,6 +11,8 @@ from umcl_bench import cli_options as opt
 from umcl_bench.errors import BenchError, UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from umcl_bench.records.compare import Comparison
+    from umcl_bench.records.compare_tasks import Across
     from umcl_bench.records.store import Record
 
 FORMATS = ("terminal", "md", "csv", "json")
@@ -134,12 +136,12 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Runs' ids (or their beginning), or, with --task, models on record: all their seeds. "
-            "ID,ID,... are the seeds of one model.",
+            help="Models on record, all their seeds; or runs' ids (or their beginning). ID,ID,... are the seeds of one "
+            "model.",
             metavar="A B...",
         ),
     ],
-    task: Annotated[str, typer.Option(help="The task, where models are named.")] = "",
+    task: Annotated[str, typer.Option(help="The task of models; unless said, all that they share.")] = "",
     metric: Annotated[str, typer.Option(help="A metric of the records; unless said, their headline.")] = "",
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="All pairs, not all against the first.")] = False,
     resamples: Annotated[
@@ -160,8 +162,8 @@ def compare(
     if len(runs) < 2:
         raise UsageError("compare needs two or more: umcl-bench compare A B. `umcl-bench leaderboard` lists runs")
     from umcl_bench.progress import Reporter
-    from umcl_bench.records import compare_report
     from umcl_bench.records.compare import compare_runs
+    from umcl_bench.records.compare_tasks import compare_tasks, shared_tasks
     from umcl_bench.records.contenders import find_contenders
     from umcl_bench.records.store import Store
 
@@ -169,14 +171,30 @@ def compare(
     records = where.records(Reporter())
     if not records:
         raise BenchError(f"there are no records in {where.root}; --store names another store")
-    found = compare_runs(find_contenders(runs, task, records), metric, all_pairs=all_pairs, resamples=resamples)
-    if format == "csv":
-        text = compare_report.to_csv(found)
-    elif format == "json":
-        text = compare_report.to_json(found)
+    shared = () if task else shared_tasks(runs, records)
+    if metric and len(shared) > 1:
+        raise UsageError(f"--metric is of one task: say on which --task ({', '.join(shared)})")
+    found: Comparison | Across
+    if len(shared) > 1:
+        found = compare_tasks(runs, shared, records, all_pairs=all_pairs, resamples=resamples)
     else:
-        text = compare_report.to_text(found, opt.width(output is not None), markdown=format == "md")
+        contenders = find_contenders(runs, task or "".join(shared), records)
+        found = compare_runs(contenders, metric, all_pairs=all_pairs, resamples=resamples)
+    text = _told(found, format, opt.width(output is not None))
     if output is None:
         typer.echo(text, nl=False)
     else:
         opt.write_whole(output, text)
+
+
+def _told(found: Comparison | Across, format: str, width: int | None) -> str:
+    from umcl_bench.records import compare_report, compare_tasks
+    from umcl_bench.records.compare_tasks import Across
+
+    if isinstance(found, Across):
+        if format in ("csv", "json"):
+            return compare_tasks.to_csv(found) if format == "csv" else compare_tasks.to_json(found)
+        return compare_tasks.to_text(found, width, markdown=format == "md")
+    if format in ("csv", "json"):
+        return compare_report.to_csv(found) if format == "csv" else compare_report.to_json(found)
+    return compare_report.to_text(found, width, markdown=format == "md")

@@ -405,7 +405,6 @@ def test_the_command_line(quick: Quick, tmp_path: Path) -> None:
     assert target.read_text(encoding="utf-8").startswith("kind,source,task,metric,class,first,second")
     for arguments, said in (
         (["random"], "compare needs two or more"),
-        (["random", "untrained"], "say on which --task (zeroshot-chexpert)"),
         (["random-tiny", "untrained-tiny", "--format", "xml"], "no format is named 'xml'"),
         (["random-tiny", "untrained-tiny", "--metric", "auprx"], "Did you mean 'auprc'"),
     ):

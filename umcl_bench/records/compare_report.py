@@ -29,16 +29,25 @@ from umcl_bench.records.leaderboard import (
 )
 from umcl_bench.records.store import clean
 
+MODELS = ("model", "against", "better by [95 % CI]", "p (Holm)", "p", "model's", "against's", "sd over seeds")
+
 
 def to_text(found: Comparison, width: int | None = None, *, markdown: bool = False) -> str:
     """The verdicts, tables and remarks, for a terminal or as Markdown."""
     told, notes = verdicts(found), remarks(found)
     found_tables = [_models(found), *(_classes(pair) for pair in found.pairs if _has_classes(pair))]
+    return page(told, found_tables, notes, width, markdown=markdown)
+
+
+def page(
+    told: Sequence[str], found: list[Table], notes: Sequence[str], width: int | None = None, *, markdown: bool
+) -> str:
+    """Sentences, tables and remarks, for a terminal or as Markdown."""
     if markdown:
         listed, noted = ("\n".join(f"- {text}" for text in texts) for texts in (told, notes))
-        return f"{listed}\n\n{to_markdown(found_tables)}\n{noted}\n"
+        return f"{listed}\n\n{to_markdown(found)}\n{noted}\n"
     said, noted = "\n".join(told), "\n".join(notes)
-    return f"{to_terminal(found_tables, width)}{said}\n\n{noted}\n"
+    return f"{to_terminal(found, width)}{said}\n\n{noted}\n"
 
 
 def verdicts(found: Comparison) -> list[str]:
@@ -49,14 +58,23 @@ def verdicts(found: Comparison) -> list[str]:
 
 def _models(found: Comparison) -> Table:
     result, title = found.result, title_of(found.key)
-    header = ("model", "against", "better by [95 % CI]", "p (Holm)", "p", "model's", "against's", "sd over seeds")
     names = [name for name in found.pairs[0].differences if name != "macro"]
-    rows = []
-    for pair in found.pairs:
-        better, *figures = _figures(pair, "macro")
-        tested = (p_cell(pair.holm["macro"]), p_cell(pair.macro.p))
-        rows.append((pair.first.label, pair.second.label, better, *tested, *figures, p_cell(pair.spread())))
-    return Table(f"{task_title(result)}: {title}", caption_of(result, names), header, tuple(rows), _legend(found))
+    rows = tuple(model_row(pair) for pair in found.pairs)
+    return Table(f"{task_title(result)}: {title}", caption_of(result, names), MODELS, rows, legend(found))
+
+
+def model_row(pair: Pair) -> tuple[str, ...]:
+    """The cells of a pair, under MODELS."""
+    better, *figures = _figures(pair, "macro")
+    tested = (p_cell(pair.holm["macro"]), p_cell(pair.macro.p))
+    return (pair.first.label, pair.second.label, better, *tested, *figures, p_cell(pair.spread()))
+
+
+def says(pair: Pair, found: Comparison) -> str:
+    """'better' or 'worse', of the first of a pair, where p after the correction allows it; else ''."""
+    if math.isnan(pair.holm["macro"]) or pair.holm["macro"] >= 1 - found.how.level:
+        return ""
+    return "better" if pair.macro.estimate.value > 0 else "worse"
 
 
 def _has_classes(pair: Pair) -> bool:
@@ -94,7 +112,8 @@ def p_cell(value: float) -> str:
     return DASH if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _legend(found: Comparison) -> tuple[str, ...]:
+def legend(found: Comparison) -> tuple[str, ...]:
+    """The marks of the models, and what these mean."""
     held = [(c.label, "".join(dict.fromkeys(m for r in c.records for m in marks(r)))) for c in found.contenders]
     used = {mark for _, letters in held for mark in letters}
     listed = ", ".join(f"{label} {letters}" for label, letters in held if letters)
@@ -125,14 +144,15 @@ def remarks(found: Comparison) -> list[str]:
                 f"with {how.resamples:,} resamples no p can be below 0.05 after Holm for {tests:,} {what}: "
                 f"--resamples {PER_COMPARISON * tests}"
             )
-    return [*told, *_of_seeds(found.contenders), *_other_differences(found.contenders)]
+    return [*told, *of_seeds(found.contenders), *_other_differences(found.contenders)]
 
 
 def _several(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _of_seeds(contenders: Sequence[Contender]) -> list[str]:
+def of_seeds(contenders: Sequence[Contender]) -> list[str]:
+    """What several seeds, or one, are to the figures, and which are left out."""
     told = []
     count = len(contenders[0].records)
     if count > 1:
@@ -204,7 +224,12 @@ def rows(found: Comparison) -> list[dict[str, Any]]:
 
 def to_csv(found: Comparison) -> str:
     """The rows as CSV; empty cells are undefined."""
-    out, lines = io.StringIO(), rows(found)
+    return rows_to_csv(rows(found))
+
+
+def rows_to_csv(lines: Sequence[dict[str, Any]]) -> str:
+    """CSV of rows with equal fields."""
+    out = io.StringIO()
     writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
