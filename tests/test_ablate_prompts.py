@@ -16,7 +16,7 @@ def test_prompts_end_in_a_page_with_scores_and_sensitivity(
     quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "INTERVALS", Intervals(resamples=100))
-    monkeypatch.setattr(ablation, "PER_TEST", 5)
+    monkeypatch.setattr(ablation, "PER_COMPARISON", 5)
     folder = tmp_path / "prompts"
     code, out, err = quick("ablate", "prompts", "-q", "-o", str(folder))
     assert code == 0, err

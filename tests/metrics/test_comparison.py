@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
-from umcl_bench.metrics.comparison import bootstrap_p, compare, delong_test, holm
+from umcl_bench.metrics.comparison import bootstrap_p, compare, delong_test, holm, p_over_seeds
 from umcl_bench.metrics.delong import contrast, delong
 from umcl_bench.metrics.intervals import estimate, estimate_figure, patient_weights, resampled_weights
 from umcl_bench.metrics.scores import Figure, Parts, Scores
@@ -211,6 +212,19 @@ def test_holms_golden_values_and_the_order_does_not_matter() -> None:
         assert holm({name: p[name] for name in order}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
     assert holm({"a": 0.04}) == {"a": 0.04}
     assert holm({}) == {}
+
+
+def test_p_over_seeds_is_the_paired_t_test() -> None:
+    """By the definition, with Student's distribution; and of three seeds by its closed form, 1 - t / sqrt(t^2 + 2)."""
+    for seed in range(5):
+        each = np.random.default_rng(seed).standard_normal(3 + seed) + 0.5
+        r = len(each)
+        statistic = each.mean() / (each.std(ddof=1) / r**0.5)
+        assert p_over_seeds(each.tolist()) == pytest.approx(2 * student.cdf(-abs(statistic), r - 1))
+        assert p_over_seeds((-each).tolist()) == pytest.approx(p_over_seeds(each.tolist()))
+    assert p_over_seeds([1, 2, 4]) == pytest.approx(1 - (7 / 9) ** 0.5)  # t^2 = 7
+    assert p_over_seeds([1, -1]) == pytest.approx(1)
+    assert np.isnan([p_over_seeds(each) for each in ([], [0.3], [0.0] * 3, [0.1] * 3)]).all()
 
 
 def test_resamples_are_the_same_for_all_models() -> None:

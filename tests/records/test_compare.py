@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import Quick
 from tests.records.test_records import result
 from umcl_bench.errors import UsageError
-from umcl_bench.metrics.comparison import Difference, compare, holm
+from umcl_bench.metrics.comparison import Difference, compare, holm, p_over_seeds
 from umcl_bench.metrics.intervals import estimate
 from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
 from umcl_bench.progress import Reporter
@@ -256,8 +256,10 @@ def test_one_sentence_says_what_the_figures_allow(store: Store) -> None:
     assert d.value < 0
     assert worse.startswith(
         f"On the phantom, umcl is better than clip by {-d.value:.3f} [{-d.high:.3f}, {-d.low:.3f}], "
-        "p = 0.020 after Holm for 2 comparisons; so in 3 of 3 seeds, between which the difference has an sd of 0.0"
+        "p = 0.020 after Holm for 2 comparisons; so in 3 of 3 seeds (sd 0.0"
     )
+    spread, p = found.pairs[0].spread(), p_over_seeds(found.pairs[0].macro.each)
+    assert worse.endswith(f"(sd {spread:.3f}, over seeds p = {p:.3f}).")
     d = found.pairs[1].macro.estimate
     assert alike.startswith(
         f"On the phantom, the figures do not tell clip from siglip: a difference of {d.value:.3f} [{d.low:.3f}, "
@@ -322,6 +324,19 @@ def test_spread_over_seeds_is_beside_the_interval_and_not_in_it(tmp_path: Path) 
     assert found.macro.estimate.high - found.macro.estimate.low < 2 * found.spread()
 
 
+def test_where_seeds_disagree_only_these_trainings_are_better(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seed, strength in enumerate((3.0, 3.0, 0.0)):
+        add(store, "umcl", seed, scores_of(seed, strength))
+        add(store, "clip", seed, scores_of(10 + seed, 1.0))
+    for names in (("umcl", "clip"), ("clip", "umcl")):
+        found = compared(store, *names, task="zeroshot")
+        assert found.pairs[0].macro.p < 0.05
+        (said,) = verdicts(found)
+        assert said.startswith("On the phantom, these trainings of umcl are on average better than those of clip by ")
+        assert "; but so in 2 of 3 seeds (sd 0." in said
+
+
 def test_every_format_says_the_same(store: Store) -> None:
     found = compared(store, "umcl", "clip", task="zeroshot")
     lines = list(csv.DictReader(io.StringIO(to_csv(found))))
@@ -332,6 +347,7 @@ def test_every_format_says_the_same(store: Store) -> None:
         assert line == {key: "" if value is None else str(value) for key, value in row.items()}
     macro = about["rows"][-1]
     assert (macro["kind"], macro["first"], macro["second"], macro["seeds"]) == ("phantom", "umcl", "clip", 3)
+    assert macro["p_over_seeds"] == p_over_seeds(found.pairs[0].macro.each)
     assert macro["first_records"] == "umcl-s0 umcl-s1 umcl-s2"
     assert macro["delong_p"] is None
     assert about["rows"][0]["delong_p"] > 0

@@ -99,6 +99,19 @@ def bootstrap_p(differences: Floats, how: Intervals) -> float:
     return min(1.0, 2 * (int(fewer) + 1) / (len(kept) + 1))
 
 
+def p_over_seeds(each: Sequence[float]) -> float:
+    """The two-sided p of a paired t test of the differences (r,) of r seeds, with r - 1 degrees of freedom.
+
+    It asks what the bootstrap does not: would other trainings differ the same way, on these patients? NaN of one seed,
+    and where all seeds differ by the same, which leaves nothing to test with.
+    """
+    from scipy.stats import ttest_1samp
+
+    if len(each) < 2 or np.ptp(each) < 1e-12:
+        return float("nan")
+    return float(ttest_1samp(each, 0.0).pvalue)
+
+
 def delong_test(pair: Sequence[Runs], figure: Figure, k: int, level: float) -> Normal:
     """DeLong's paired test of class k, of the means over runs and parts, with Obuchowski's variance over patients."""
     scores = [parts[name] for runs in pair for parts in runs for name in figure.parts]

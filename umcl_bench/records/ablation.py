@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from umcl_bench.metrics.comparison import bootstrap_p, holm
+from umcl_bench.metrics.comparison import PER_COMPARISON, bootstrap_p, holm
 from umcl_bench.metrics.intervals import Estimate, Resampled, counted, resampled_figures, summary
 from umcl_bench.metrics.metric import Metric
 from umcl_bench.metrics.registry import get_metric
@@ -22,9 +22,6 @@ from umcl_bench.metrics.scores import Figure, Floats
 from umcl_bench.records.contenders import Contender, check_comparable
 from umcl_bench.records.store import Record
 from umcl_bench.spec import Ablation, Claim, Intervals, Measure
-
-PER_TEST = 50
-"""Resamples that each test of the family needs, so that the smallest p is 0.04 after Holm's correction."""
 
 Value = float | None
 Verdict = Literal["supported", "not supported", "undecided"]
@@ -114,7 +111,7 @@ def study(runs: Runs) -> Study:
     family = list(dict.fromkeys([_canonical(runs, terms)[1] for terms in (*wanted.values(), *claimed.values())]))
     family = [terms for terms in family if terms]
     how = next(iter(runs.records.values()))[0].intervals()
-    how = dataclasses.replace(how, resamples=max(how.resamples, PER_TEST * len(family)))
+    how = dataclasses.replace(how, resamples=max(how.resamples, PER_COMPARISON * len(family)))
     figures, resampled = _figures(runs, how)
     found = {terms: _effect(terms, runs, resampled, how) for terms in family}
     corrected = holm({str(at): test.p for at, test in enumerate(found.values())})
@@ -143,7 +140,7 @@ def judge(test: Effect, alpha: float) -> Verdict:
     Else the figures do not tell: 'undecided'.
     """
     sign = np.sign(test.estimate.value)
-    if np.isnan(test.holm) or test.holm >= alpha or not all(np.sign(d) == sign for d in test.each):
+    if np.isnan(test.holm) or test.holm >= alpha or not sign or not all(np.sign(d) == sign for d in test.each):
         return "undecided"
     return "supported" if sign > 0 else "not supported"
 
@@ -246,6 +243,8 @@ def _effect(terms: Terms, runs: Runs, resampled: Mapping[Cell, Resampled], how: 
     each: Floats = better * sum((sign * resampled[c].points[:, 0] for sign, c in terms), np.zeros(1))
     boot: Floats = better * sum((sign * resampled[c].boot[:, 0] for sign, c in terms), np.zeros(1))
     nothing = np.full((1, 1), np.nan)  # a sum of figures has no samples of its own
+    if len({resampled[c].defined.tobytes() for _, c in terms}) > 1:  # macro figures of other classes
+        each, boot = np.full_like(each, np.nan), np.full_like(boot, np.nan)
     found = summary(float(each.mean()), boot, nothing, metric, how)
     return Effect(terms, found, bootstrap_p(boot, how), tuple(map(float, each)))
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from umcl_bench.metrics.comparison import p_over_seeds
 from umcl_bench.metrics.intervals import Estimate
-from umcl_bench.records.ablation import PER_TEST, Cell, Effect, Ruling, Study, Value, judge, spread
-from umcl_bench.records.compare import p_text
+from umcl_bench.records.ablation import Cell, Effect, Ruling, Study, Value, judge, spread
+from umcl_bench.records.compare import p_text, seeds_text
 from umcl_bench.records.compare_report import p_cell
 from umcl_bench.records.leaderboard import (
     DASH,
@@ -44,21 +45,23 @@ def sentences(found: Study) -> list[str]:
 
 def _claim(ruling: Ruling, found: Study, where: str) -> str:
     claim, effect = ruling.claim, ruling.effect
+    alone = " by one training each" if ruling.verdict != "undecided" and len(effect.each) < 2 else ""
+    verdict = f"{ruling.verdict}{alone}"
     by = _but_for_the_headline(claim.by, found)
     if ruling.trend:
         low = min(cell.value for _, cell in effect.terms if cell.value is not None)
         high = max(cell.value for _, cell in effect.terms if cell.value is not None)
         told = f"the gain of {claim.better} over {claim.than} changes by {_by(effect, found)}"
         return (
-            f"{ruling.verdict}: {where}{claim.text}, and the more the higher {found.runs.dial} is{by}: from {low:g} to "
+            f"{verdict}: {where}{claim.text}, and the more the higher {found.runs.dial} is{by}: from {low:g} to "
             f"{high:g} {told}."
         )
     at = _at(effect.terms[0][1].value, found)
     if claim.over:
         told = f"{claim.better} over {claim.than} gains more than {claim.over[0]} over {claim.over[1]} by"
-        return f"{ruling.verdict}: {where}{claim.text}{at}{by}: {told} {_by(effect, found)}."
+        return f"{verdict}: {where}{claim.text}{at}{by}: {told} {_by(effect, found)}."
     figures = [_figure(found, Cell(claim.by, effect.terms[0][1].value, arm)) for arm in (claim.better, claim.than)]
-    return f"{ruling.verdict}: {where}{claim.text}{at}{by}: {' against '.join(figures)}, {_which(effect, found)}."
+    return f"{verdict}: {where}{claim.text}{at}{by}: {' against '.join(figures)}, {_which(effect, found)}."
 
 
 def _plain(cell: Cell, effect: Effect, found: Study) -> str:
@@ -85,7 +88,7 @@ def _by(effect: Effect, found: Study) -> str:
         return told
     sign = 1 if effect.estimate.value > 0 else -1
     same = sum(sign * d > 0 for d in effect.each)
-    return f"{told}; so in {same} of {len(effect.each)} seeds (sd {spread(effect.each):.3f})"
+    return f"{told}; so in {same} of {len(effect.each)} seeds ({seeds_text(effect.each)})"
 
 
 def _figure(found: Study, cell: Cell) -> str:
@@ -169,12 +172,15 @@ def remarks(found: Study) -> list[str]:
     ]
     if runs.dial:
         told.append("films of two values of a dial are other films: changes between these are of unpaired resamples")
-    if 2 * found.count / (how.resamples + 1) >= 1 - how.level:
-        told.append(f"with {how.resamples:,} resamples no p can be below 0.05: {PER_TEST} a test are needed")
     if len(runs.seeds) > 1:
         told.append(
             f"figures are means over {len(runs.seeds)} seeds, paired. Interval and p are for these trained models on "
             "other patients; how far a difference moves between trainings is the sd over seeds, and in neither"
+        )
+        told.append(
+            f"{len(runs.seeds)} seeds of equal models agree by chance in 1 of {2 ** (len(runs.seeds) - 1)} tests: "
+            "where the sd over seeds is larger than the interval, a verdict is no surer than that. The p over seeds "
+            "(paired t test, not corrected) asks whether other trainings would say the same"
         )
     else:
         told.append(
@@ -233,6 +239,7 @@ def rows_of(found: Study) -> list[dict[str, Any]]:
             "better_by": of and of.value, "better_low": of and of.low, "better_high": of and of.high,
             "p": effect and effect.p, "p_holm": effect and effect.holm, "tests": found.count,
             "seeds": len(records), "sd_over_seeds": effect and spread(effect.each),
+            "p_over_seeds": effect and p_over_seeds(effect.each),
             "false_negative_rate": found.fact(cell, "false_negative_rate"),
             "rows_a_step": found.fact(cell, "rows a step"),
             "label_only_share": found.fact(cell, "share of label-only rows"),
@@ -261,6 +268,7 @@ def to_json(found: Study, command: str) -> str:
             "dial_values": sorted({c.value for _, c in r.effect.terms if c.value is not None}),
             "better_by": r.effect.estimate.value, "low": r.effect.estimate.low, "high": r.effect.estimate.high,
             "p": r.effect.p, "p_holm": r.effect.holm, "each_seed": list(r.effect.each),
+            "p_over_seeds": p_over_seeds(r.effect.each),
         }
         for r in found.rulings
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from umcl_bench.metrics.comparison import PER_COMPARISON, Difference, compare, holm
+from umcl_bench.metrics.comparison import PER_COMPARISON, Difference, compare, holm, p_over_seeds
 from umcl_bench.records.contenders import Contender, check_comparable
 from umcl_bench.records.leaderboard import interval, title_of
 from umcl_bench.spec import Intervals
@@ -112,17 +112,21 @@ def verdict(pair: Pair, found: Comparison) -> str:
         return f"the figures do not tell {names[0]} from {names[1]}: a difference of {told}, {p_text(p)}{after}"
     sign = 1 if e.value > 0 else -1
     better, worse = names[::sign]
-    by = interval(signed(pair.macro, sign))
-    return f"{better} is better than {worse} by {by}, {p_text(p)}{after}{_seeds(pair, sign)}"
-
-
-def _seeds(pair: Pair, sign: int) -> str:
-    """In how many seeds the better one is better, and how much the difference moves; '' of one training each."""
-    each = pair.macro.each
-    if len(each) < 2:
-        return ""
+    by, each = interval(signed(pair.macro, sign)), pair.macro.each
+    told = f"by {by}, {p_text(p)}{after}"
     ahead = sum(sign * d > 0 for d in each)
-    return f"; so in {ahead} of {len(each)} seeds, between which the difference has an sd of {pair.spread():.3f}"
+    if len(each) < 2:
+        return f"{better} is better than {worse} {told}"
+    over = f"so in {ahead} of {len(each)} seeds ({seeds_text(each)})"
+    if ahead == len(each):
+        return f"{better} is better than {worse} {told}; {over}"
+    return f"these trainings of {better} are on average better than those of {worse} {told}; but {over}"
+
+
+def seeds_text(each: Sequence[float]) -> str:
+    """How far the differences of the seeds spread, and what a t test over them says."""
+    p = p_over_seeds(each)
+    return f"sd {np.std(each, ddof=1):.3f}{'' if np.isnan(p) else f', over seeds {p_text(p)}'}"
 
 
 def _undefined(pair: Pair) -> str:

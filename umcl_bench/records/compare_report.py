@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from umcl_bench.metrics.comparison import PER_COMPARISON
+from umcl_bench.metrics.comparison import PER_COMPARISON, p_over_seeds
 from umcl_bench.records.compare import Comparison, Pair, signed, verdict
 from umcl_bench.records.contenders import Contender
 from umcl_bench.records.leaderboard import (
@@ -212,7 +212,8 @@ def rows(found: Comparison) -> list[dict[str, Any]]:
                 "tests": found.tests if name == "macro" else found.class_tests,
                 "delong_low": delong and delong.low, "delong_high": delong and delong.high,
                 "delong_p": delong and delong.p, "delong_p_holm": pair.delong_holm.get(name),
-                "seeds": len(d.each), "sd_over_seeds": pair.spread(name), "n": e.n, "positives": e.positives,
+                "seeds": len(d.each), "sd_over_seeds": pair.spread(name), "p_over_seeds": p_over_seeds(d.each),
+                "n": e.n, "positives": e.positives,
                 "negatives": e.negatives, "undefined": e.undefined, "resamples": found.how.resamples,
                 "data_fingerprint": data["fingerprint"],
                 "first_records": " ".join(r.id for r in pair.first.records),
