@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Quick
 from tests.records.test_compare import add, scores_of
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.comparison import PER_COMPARISON, holm
@@ -46,6 +47,8 @@ def test_tasks_are_those_that_all_have(store: Store) -> None:
     assert shared_tasks(["umcl", "clip"], records) == ("even", "far", "near")
     assert shared_tasks(["clip"], records) == ("even", "far", "near", "own")
     assert shared_tasks(["umcl", "clip-near"], records) == ()  # a run, not a model
+    with pytest.raises(UsageError, match=r"no task is on record for all of them \(umcl: near; clip: far\)"):
+        shared_tasks(["umcl", "clip"], [r for r in records if r.id in ("umcl-near", "clip-far")])
 
 
 def test_all_tasks_are_one_family_with_resamples_for_it(store: Store) -> None:
@@ -98,3 +101,15 @@ def test_every_format_says_the_same(store: Store) -> None:
         assert float(line["better_by"]) == row["better_by"]
         assert f"{row['better_by']:.3f} [" in to_text(found)
         assert f"{row['better_by']:.3f} [" in to_text(found, markdown=True)
+
+
+def test_the_command_line(quick: Quick, store: Store) -> None:
+    of = ["--store", str(store.root)]
+    formats = {"terminal": "3 tasks", "md": "| near |", "csv": "near,auroc", "json": '"task": "near"'}
+    for format, said in formats.items():
+        code, out, err = quick("compare", "umcl", "clip", "--format", format, *of)
+        assert (code, said in out) == (0, True), err
+    code, _, err = quick("compare", "umcl", "clip", "--metric", "auprc", *of)
+    assert (code, "say on which --task (even, far, near)" in err) == (2, True)
+    code, _, err = quick("compare", "umcl", "clpi", *of)
+    assert (code, "Did you mean 'clip'" in err) == (2, True)

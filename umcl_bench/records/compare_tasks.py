@@ -11,8 +11,8 @@ from umcl_bench.errors import UsageError
 from umcl_bench.metrics.comparison import PER_COMPARISON, holm
 from umcl_bench.records import compare_report as report
 from umcl_bench.records.compare import Comparison, Pair, compare_runs
-from umcl_bench.records.contenders import Contender, find_contenders
-from umcl_bench.records.leaderboard import Table, model_name, task_title, title_of
+from umcl_bench.records.contenders import Contender, find_contenders, of_model
+from umcl_bench.records.leaderboard import Table, task_title, title_of
 from umcl_bench.records.store import Record
 
 
@@ -28,12 +28,16 @@ class Across:
 
 
 def shared_tasks(names: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
-    """The tasks that all of these models have on record; () where one of the names is not a model's on record."""
-    tasks = [
-        {r.result["task"]["name"] for r in records if name in (r.result["model"]["name"], model_name(r))}
-        for name in names
-    ]
-    return tuple(sorted(set.intersection(*tasks)))
+    """The tasks that all of these models have on record; () where one of the names is not a model's on record.
+
+    Raises UsageError where all are models', and share none.
+    """
+    tasks = {name: sorted({r.result["task"]["name"] for r in of_model(name, records)}) for name in names}
+    shared = set.intersection(*map(set, tasks.values()))
+    if not shared and all(tasks.values()):
+        told = "; ".join(f"{name}: {', '.join(of)}" for name, of in tasks.items())
+        raise UsageError(f"no task is on record for all of them ({told}). Run what is missing")
+    return tuple(sorted(shared))
 
 
 def compare_tasks(

@@ -37,6 +37,9 @@ def find_contenders(names: Sequence[str], task: str, records: Sequence[Record]) 
     Where a contender has several runs, all are paired by the seeds that every one of them has. Raises UsageError where
     a name fits nothing or several kinds of runs, or no seed is common.
     """
+    for name in names:
+        if not of_model(name, records):
+            [_run(word.strip(), records) for word in name.split(",")]  # a misspelt name is said before all else
     found = [_runs(name, task, records) for name in names]
     for at, runs in enumerate(found):
         if {r.id for r in runs} & {r.id for other in found[:at] for r in other}:
@@ -54,14 +57,18 @@ def find_contenders(names: Sequence[str], task: str, records: Sequence[Record]) 
     return [Contender(*of) for of in zip(labels, map(tuple, paired), alone, strict=True)]
 
 
+def of_model(name: str, records: Sequence[Record]) -> list[Record]:
+    """The runs of the model of this name; [] where it is no model's on record."""
+    return [r for r in records if name in (r.result["model"]["name"], model_name(r))]
+
+
 def _runs(name: str, task: str, records: Sequence[Record]) -> list[Record]:
     """One run a seed, in the order of seeds."""
-    of_model = [r for r in records if name in (r.result["model"]["name"], model_name(r))]
-    if of_model:
-        tasks = sorted({r.result["task"]["name"] for r in of_model})
+    if of := of_model(name, records):
+        tasks = sorted({r.result["task"]["name"] for r in of})
         if not task:
             raise UsageError(f"{name} is a model: say on which --task ({', '.join(tasks)}), or name runs by their ids")
-        found = [r for r in of_model if r.result["task"]["name"] == task]
+        found = [r for r in of if r.result["task"]["name"] == task]
         if not found:
             raise UsageError(f"{name} has no run of {task} on record; of these it has: {', '.join(tasks)}")
         return _one_kind(name, [r for r in found if r.result.get("methods") == METHODS] or found)
