@@ -63,7 +63,7 @@ def leaderboard(
             f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
         )
     records = _chosen(records, suite, {"task": task, "source": source, "size": size, "setting": setting})
-    text = _board(records, format, opt.width(output is not None), **shown)
+    text = _board(records, format, opt.width(output is not None), suite, **shown)
     if output is None:
         typer.echo(text, nl=False)
     else:
@@ -82,7 +82,6 @@ def _check_format(format: str, *, over_seeds: bool, average: bool, published: bo
 
 
 def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Record]:
-    from umcl_bench.progress import Reporter
     from umcl_bench.records.select import select
 
     wanted = {kind: opt.names(names) for kind, names in given.items()}
@@ -93,36 +92,43 @@ def _chosen(records: list[Record], suite: str, given: dict[str, str]) -> list[Re
 
         known = {record.result["task"]["name"] for record in records}
         wanted["task"] = tuple(name for name in tasks_of_suite(suite) if name in known)
-        lacking = ", ".join(name for name in tasks_of_suite(suite) if name not in known)
-        if lacking and wanted["task"]:
-            Reporter().warn(f"of {suite}, no run is on record of {lacking}")
         if not wanted["task"]:
             raise BenchError(f"no task of {suite} is on record. Run them: umcl-bench run --model umcl --suite {suite}")
     return select(records, wanted)
 
 
 def _board(
-    records: list[Record], format: str, width: int | None, *, over_seeds: bool, average: bool, published: bool
+    records: list[Record],
+    format: str,
+    width: int | None,
+    suite: str,
+    *,
+    over_seeds: bool,
+    average: bool,
+    published: bool,
 ) -> str:
     from umcl_bench.records import leaderboard as plain
     from umcl_bench.records.board_data import to_json
     from umcl_bench.records.published import published_tables
     from umcl_bench.records.seeds import boards, table_of
-    from umcl_bench.records.summary import parts, summaries
+    from umcl_bench.records.summary import summaries, without_places
+    from umcl_bench.registry import tasks_of_suite
 
     if format == "csv":
         return plain.to_csv(records)
-    found = boards(records) if over_seeds or average or published or format in ("html", "json") else []
+    placed = over_seeds or average or published or format in ("html", "json")
+    found = boards(records) if placed else []
     papers = published_tables(found) if published else []
+    if format == "json":
+        return to_json(found)
+    columns = tasks_of_suite(suite) if suite else ()
+    told = []
+    if average or suite or format == "html":
+        told = summaries(found if placed else without_places(records), average=average, tasks=columns)
     if format == "html":
         from umcl_bench.records.html import to_html
 
-        return to_html(found, papers, average=average)
-    if format == "json":
-        return to_json(found)
-    told = summaries(found, average=True) if average else []
-    if format == "terminal":
-        told = [part for table in told for part in parts(table)]
+        return to_html(found, told, papers)
     told += [table_of(board) for board in found] if over_seeds else plain.tables(records)
     told += papers
     if format == "latex":

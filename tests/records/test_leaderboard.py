@@ -19,11 +19,13 @@ from umcl_bench.errors import BenchError, UsageError
 from umcl_bench.progress import Reporter
 from umcl_bench.records.board_data import to_json
 from umcl_bench.records.latex import escape, to_latex
-from umcl_bench.records.leaderboard import Table, tables, to_csv
-from umcl_bench.records.seeds import Board, boards, tables_over_seeds
+from umcl_bench.records.leaderboard import Table, heading, pieces, tables, to_csv, widths
+from umcl_bench.records.published import published_tables
+from umcl_bench.records.seeds import AS_GOOD, Board, boards, tables_over_seeds
 from umcl_bench.records.select import select
 from umcl_bench.records.store import Record, Store
-from umcl_bench.records.summary import NOT_RUN, RULE, parts, summaries
+from umcl_bench.records.summary import MARKED, NOT_RUN, RULE, summaries, without_places
+from umcl_bench.registry import tasks_of_suite
 
 
 def on(store: Store, task: str, *runs: tuple[str, int, float], source: str = "phantom", data: str = "f1") -> None:
@@ -73,9 +75,8 @@ def test_the_command_filters_and_refuses(quick: Quick, store: Store) -> None:
     assert code == 0
     assert out.count("###") == 1
     assert "hospital (patients' films)" in out
-    _, out, err = quick("leaderboard", "--suite", "own")
-    assert out.count("on the PHANTOM") == 2  # zeroshot and retrieval are its
-    assert "of own, no run is on record of probe, fewshot, finetune, segment" in err
+    _, out, _ = quick("leaderboard", "--suite", "own", "--format", "md")
+    assert out.count("### zeroshot on the PHANTOM") == out.count("### retrieval on the PHANTOM") == 1
     for arguments, code, said in (
         (["--suite", "owm"], 2, "no suite is named 'owm'"),
         (["--suite", "standard"], 1, "no task of standard is on record"),
@@ -97,7 +98,7 @@ def test_models_by_tasks_show_what_was_not_run(store: Store) -> None:
     assert NOT_RUN not in cells["umcl"]
     assert "PHANTOM" in phantom.title
     assert "patients" in patients.title
-    assert not phantom.footnotes
+    assert phantom.footnotes == (MARKED,)
 
 
 def test_averages_are_of_those_that_have_all_and_say_their_rule(store: Store) -> None:
@@ -108,25 +109,97 @@ def test_averages_are_of_those_that_have_all_and_say_their_rule(store: Store) ->
     mean = sum(b.rows[[r.name for r in b.rows].index("clip")].estimates["macro"].value for b in found.values()) / 2
     assert rows["clip"][2] == f"{mean:.3f}"
     assert rows["random"][2] == "1 not run"
-    assert phantom.footnotes == (RULE,)
+    assert phantom.footnotes == (MARKED, RULE)
     assert "mean" not in " ".join(patients.header)  # one task is no average
 
 
-def test_in_a_terminal_a_wide_table_is_in_pieces_with_every_cell(quick: Quick, store: Store) -> None:
+def test_what_is_wider_than_a_terminal_is_in_pieces_with_every_cell(quick: Quick, store: Store) -> None:
     for at in range(9):
         on(store, f"task-{at}", ("umcl", 1, 1.0 + at))
     code, out, err = quick("leaderboard", "--average", "--source", "phantom")
     assert code == 0, err
     whole = summaries(select_boards(store), average=True)[0]
-    pieces = parts(whole)
-    assert [len(piece.header) for piece in pieces] == [8, 8]  # 11 tasks and an average
-    assert [name for piece in pieces for name in piece.header[2:]] == list(whole.header[2:])
-    for piece in pieces:
+    found = pieces(whole, 140 - 1, 3)
+    assert len(found) == 2
+    assert [name for piece in found for name in piece.header[2:]] == list(whole.header[2:])
+    assert [row for piece in found for row, _ in sorted(piece.bold)] == sorted(row for row, _ in whole.bold)
+    assert [piece.rows[row][k] for piece in found for row, k in sorted(piece.bold)] == [
+        whole.rows[row][k] for row, k in sorted(whole.bold)
+    ]
+    for piece in found:
         assert piece.title in out
         for row in piece.rows:
             assert all(cell in out for cell in row)
     assert out.count("task-8,") == 1
-    assert parts(ODD)[0].rows == ODD.rows
+    assert max(map(len, out.splitlines())) <= 140
+
+
+@pytest.mark.parametrize("room", [20, 45, 60, 200])
+def test_pieces_have_every_column_once_and_fit(room: int) -> None:
+    header = ("model", "size", *(f"a long heading {k} [95 % CI]" for k in range(5)))
+    rows = tuple((f"m{at}", "tiny", *(f"0.{at}{k}0 [0.1, 0.2]" for k in range(5))) for at in range(3))
+    table = Table("t", "c", header, rows, (), frozenset({(1, 4)}))
+    found = pieces(table, room, 2)
+    assert [name for piece in found for name in piece.header[2:]] == list(header[2:])
+    assert all(len(piece.header) == 3 or sum(widths(piece)) + 2 * len(piece.header) <= room for piece in found)
+    assert [piece.rows[at][k] for piece in found for at, k in piece.bold] == ["0.120 [0.1, 0.2]"]
+    assert (len(found) == 1) == (room == 200)
+
+
+def test_rows_of_one_name_are_told_apart_by_numbers() -> None:
+    table = Table(
+        "t", "", ("model", "first", "second"), (("a", "1", "x" * 30), ("a", "2", "y")), (), frozenset({(1, 1)})
+    )
+    found = pieces(table, 20, 2)
+    assert [piece.header for piece in found] == [("row", "model", "first"), ("row", "model", "second")]
+    assert found[1].rows == (("1", "a", "x" * 30), ("2", "a", "y"))
+    assert found[0].bold == {(1, 2)}
+    assert pieces(table, 200, 2) == [table]
+
+
+def test_a_heading_breaks_between_words_and_never_within_its_interval() -> None:
+    assert heading("macro AUROC (100%) [95 % CI]", 18) == ["macro AUROC (100%)", "[95 % CI]"]
+    assert heading("rank [95 % CI]", 3) == ["rank", "[95 % CI]"]
+    assert heading("", 5) == [""]
+
+
+def test_a_suite_shows_the_tasks_that_no_model_has_run(quick: Quick, store: Store) -> None:
+    plain, averaged = (
+        summaries(select_boards(store), average=average, tasks=tasks_of_suite("own")) for average in (False, True)
+    )
+    for (found,) in (plain, averaged):
+        assert len(found.header) == 2 + len(tasks_of_suite("own")) + (found is averaged[0])
+        at = next(k for k, name in enumerate(found.header) if name.startswith("probe, "))
+        assert {row[at] for row in found.rows} == {NOT_RUN}
+        at = next(k for k, name in enumerate(found.header) if name.startswith("zeroshot, "))
+        assert NOT_RUN not in {row[at] for row in found.rows}
+    assert any(note.startswith("in no average, as no model has run it: ") for note in averaged[0].footnotes)
+    for way in ((), ("--over-seeds",), ("--format", "html"), ("--format", "latex")):
+        code, out, err = quick("leaderboard", "--suite", "own", *way)
+        assert (code, "segment" in out, "not run" in out) == (0, True, True), err
+
+
+def test_models_by_tasks_without_scores_are_the_same_figures(store: Store) -> None:
+    records = records_of(store)
+    read, unread = summaries(boards(records)), summaries(without_places(records))
+    assert [table.header for table in read] == [table.header for table in unread]
+    bare = [[tuple(cell.removesuffix(f" {AS_GOOD}") for cell in row) for row in table.rows] for table in read]
+    assert bare == [list(table.rows) for table in unread]
+    assert not any(table.bold for table in unread)
+
+
+def test_models_by_tasks_mark_the_best_of_each_task_and_what_may_be_as_good(store: Store) -> None:
+    on(store, "zeroshot", ("siglip", 5, 1.5))
+    phantom, patients = summaries(select_boards(store))[0], summaries(boards(records_of(store)))[1]
+    found = {b.result["task"]["name"]: b for b in select_boards(store)}
+    for k, name in ((2, "retrieval"), (3, "zeroshot")):
+        (at,) = [row for row, column in phantom.bold if column == k]
+        assert phantom.rows[at][0] == found[name].rows[0].name
+    assert {row[0]: row[3].endswith(f" {AS_GOOD}") for row in phantom.rows} == {
+        row.name: row.place.tied and not found["zeroshot"].is_best(row) for row in found["zeroshot"].rows
+    }
+    assert MARKED in phantom.footnotes
+    assert not patients.bold  # one model has no place
 
 
 def select_boards(store: Store) -> list[Board]:
@@ -178,19 +251,43 @@ def test_latex_escapes_all_that_it_has_to() -> None:
     text = to_latex([ODD])
     assert r"50 \% \& more\_less of \$x" in text
     assert r"\textbf{0.900 [0.8, 1.0]}" in text
-    assert r"& {}[1, 2] $\approx$ \\" in text
+    assert r"& {}[1, 2] $\approx$ \tabularnewline" in text
     assert escape("漢«Ürÿ»") == "??Ürÿ?"
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
 
 
+LONG = Table(
+    title="Many rows",
+    caption="words that break",
+    header=("model", "a heading of many words [95 % CI]", "notes"),
+    rows=tuple((f"model {at}", "0.123 [0.1, 0.2]", "so many words " * (1 + at % 4)) for at in range(60)),
+    footnotes=(),
+    bold=frozenset({(50, 1)}),
+)
+
+
+def test_latex_of_a_long_table_is_in_pieces_of_a_page_with_every_row() -> None:
+    text = to_latex([LONG])
+    assert text.count(r"\begin{table}") > 2
+    assert all(text.count(f"model {at} ") == 1 for at in range(60))
+    assert text.count(r"\textbf{0.123 [0.1, 0.2]}") == 1
+    assert text.count("Notes: at its first piece") == text.count(r"\begin{table}") - 1
+    assert text.count("words that break") == 1
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is installed")
-def test_latex_compiles_with_booktabs_alone(tmp_path: Path, store: Store) -> None:
-    found = [*summaries(boards(records_of(store)), average=True), *tables_over_seeds(records_of(store)), ODD]
+def test_latex_compiles_with_booktabs_alone_and_nothing_is_wider_than_the_text(tmp_path: Path, store: Store) -> None:
+    own = summaries(boards(records_of(store)), average=True, tasks=tasks_of_suite("own"))
+    found = [*own, *tables_over_seeds(records_of(store)), *published_tables([]), LONG, ODD]
     head = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
     (tmp_path / "a.tex").write_text(head + to_latex(found) + "\\end{document}\n", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False, timeout=120
+    )
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+    assert "too large" not in done.stdout  # a float longer than a page
     assert (tmp_path / "a.pdf").stat().st_size > 1000
 
 

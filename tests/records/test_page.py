@@ -18,6 +18,7 @@ from umcl_bench.progress import Reporter
 from umcl_bench.records.html import to_html
 from umcl_bench.records.seeds import boards
 from umcl_bench.records.store import Store
+from umcl_bench.records.summary import summaries
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -35,7 +36,8 @@ def fill(store: Store) -> Store:
 
 
 def page_of(store: Store, *, average: bool = False) -> str:
-    return to_html(boards(store.records(Reporter())), average=average)
+    found = boards(store.records(Reporter()))
+    return to_html(found, summaries(found, average=average))
 
 
 def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:

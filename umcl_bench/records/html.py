@@ -9,14 +9,13 @@ from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.board_data import board_data
 from umcl_bench.records.leaderboard import Table, classes_of, interval, number
 from umcl_bench.records.seeds import Board, decimals, rank_text
-from umcl_bench.records.summary import summaries
 from umcl_bench.spec import digest, flatten
 
 TEMPLATE = "page.html.j2"
 _WIDTH = 160  # of an interval's plot, in CSS pixels
 
 
-def to_html(boards: Sequence[Board], papers: Sequence[Table] = (), *, average: bool = False) -> str:
+def to_html(boards: Sequence[Board], summaries: Sequence[Table] = (), papers: Sequence[Table] = ()) -> str:
     """The page: models by tasks, a section for each board, how each figure was made, and tables of papers' figures.
 
     All in it is escaped.
@@ -33,7 +32,7 @@ def to_html(boards: Sequence[Board], papers: Sequence[Table] = (), *, average: b
     )
     rows = [row for section in sections for row in section["rows"]]
     page = environment.get_template(TEMPLATE).render(
-        summaries=summaries(boards, average=average),
+        summaries=summaries,
         sections=sections,
         papers=papers,
         choices={

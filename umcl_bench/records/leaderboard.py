@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.store import Record
@@ -30,8 +32,16 @@ CSV_COLUMNS = (
     "kind", "source", "task", "model", "size", "seed", "metric", "class", "value", "low", "high",
     "n", "positives", "negatives", "undefined", "patients", "marks", "data_fingerprint", "record",
 )  # fmt: skip
+NAMES = ("model", "size", "against", "class")
+"""Columns that name a row, where a table begins with them."""
+
+LEFT = (*NAMES, "marks", "task", "protocol", "metric", "paper", "seen", "notes")
+"""Columns of words; the others are of figures."""
+
+PROSE = 36
+"""Longer words than so many characters may break over lines."""
+
 _MOST_CLASSES = 5
-_FIXED = 4  # model, size, seed and headline never wrap
 
 
 @dataclass(frozen=True)
@@ -269,7 +279,7 @@ def to_csv(records: Iterable[Record]) -> str:
 
 
 def to_terminal(found: list[Table], width: int | None = None) -> str:
-    """All tables for a terminal, in colour where it is one."""
+    """All tables for a terminal, in colour where it is one; what is wider than it comes in pieces."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -278,16 +288,75 @@ def to_terminal(found: list[Table], width: int | None = None) -> str:
     console = Console(width=width)
     with console.capture() as capture:
         for table in found:
-            rich = RichTable(title=Text(table.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD)
-            for at, name in enumerate(table.header):
-                left = name in ("model", "size", "marks", "against", "class")
-                whole = at < _FIXED or name.startswith("rank")
-                rich.add_column(Text(name), no_wrap=whole, justify="left" if left else "right", overflow="fold")
-            for at, row in enumerate(table.rows):
-                cells = enumerate(row)
-                rich.add_row(*(Text(cell, "bold" if (at, k) in table.bold else "") for k, cell in cells))
-            console.print(rich)
+            for piece in pieces(table, console.width - 1, 3):  # a table has an edge, and 3 between columns
+                console.print(Text(piece.title, "bold"))
+                rich = RichTable(box=box.SIMPLE_HEAD)
+                for name, least in zip(piece.header, widths(piece), strict=True):
+                    justify: Literal["left", "right"] = "left" if name in LEFT else "right"
+                    head = Text("\n".join(heading(name, least)))
+                    rich.add_column(head, justify=justify, overflow="fold", width=least)
+                for at, row in enumerate(piece.rows):
+                    cells = enumerate(row)
+                    rich.add_row(*(Text(cell, "bold" if (at, k) in piece.bold else "") for k, cell in cells))
+                console.print(rich)
             for line in (table.caption, *table.footnotes):
                 console.print(Text(line), style="dim")
             console.print()
     return capture.get()
+
+
+def widths(table: Table) -> list[int]:
+    """The characters that each column needs: no cell is broken but prose, and no word of a heading."""
+    found = []
+    for name, *cells in zip(table.header, *table.rows, strict=True):
+        longest = max(map(len, cells), default=0)
+        words = heading(name, 1)
+        found.append(max(min(longest, PROSE) if name in LEFT else longest, *map(len, words)))
+    return found
+
+
+def heading(name: str, width: int) -> list[str]:
+    """A heading in lines of at most `width` characters; longer words, and '[95 % CI]', stay whole."""
+    whole = name.replace("[95 % CI]", "[95\xa0%\xa0CI]")
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines] or [""]
+
+
+def pieces(table: Table, room: int, gap: int) -> list[Table]:
+    """The table in pieces that are at most `room` characters wide, with `gap` for each column.
+
+    Each begins with the columns that name a row (NAMES), and with its number where two rows have one name. One column
+    more is in each, however wide it is.
+    """
+    if sum(widths(table)) + gap * len(table.header) <= room:
+        return [table]
+    names = next((k for k, name in enumerate(table.header) if name not in NAMES), len(table.header)) or 1
+    if len({row[:names] for row in table.rows}) < len(table.rows):
+        table, names = _numbered(table), names + 1
+    needed, start = [width + gap for width in widths(table)], list(range(names))
+    chosen: list[list[int]] = []
+    for k in range(names, len(table.header)):
+        if chosen and sum(needed[at] for at in (*start, *chosen[-1], k)) <= room:
+            chosen[-1].append(k)
+        else:
+            chosen.append([k])
+    return [
+        _columns(table, start + of, f" ({at} of {len(chosen)})" if len(chosen) > 1 else "")
+        for at, of in enumerate(chosen, 1)
+    ]
+
+
+def _numbered(table: Table) -> Table:
+    rows = tuple((str(at), *row) for at, row in enumerate(table.rows, 1))
+    bold = frozenset((at, k + 1) for at, k in table.bold)
+    return dataclasses.replace(table, header=("row", *table.header), rows=rows, bold=bold)
+
+
+def _columns(table: Table, kept: Sequence[int], which: str) -> Table:
+    return dataclasses.replace(
+        table,
+        title=table.title + which,
+        header=tuple(table.header[k] for k in kept),
+        rows=tuple(tuple(row[k] for k in kept) for row in table.rows),
+        bold=frozenset((at, kept.index(k)) for at, k in table.bold if k in kept),
+    )

@@ -107,6 +107,10 @@ class Board:
         """The row with the best figure by itself, None where none is defined."""
         return None if np.isnan(self.rows[0].estimates["macro"].value) else 0
 
+    def is_best(self, row: Standing) -> bool:
+        """Whether the row has the best figure by itself; of one model there is no best."""
+        return self.ranked and self.best is not None and row is self.rows[self.best]
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of places and marks has to know."""
@@ -135,11 +139,7 @@ def boards(records: Iterable[Record]) -> list[Board]:
 
 
 def _board(records: Sequence[Record]) -> Board:
-    groups: dict[str, list[Record]] = {}
-    for record in sorted(records, key=_age):
-        groups.setdefault(without_seed(record), []).append(record)
-    # of a seed that was run again, the first
-    firsts = [tuple({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
+    firsts = over_seeds(records)
     key = records[0].result["headline"]
     (metric, figure), how = records[0].figure(key), records[0].intervals()
     runs = [[record.parts() for record in group] for group in firsts]
@@ -149,10 +149,23 @@ def _board(records: Sequence[Record]) -> Board:
     except ValueError:  # not of the same samples
         ranked, found = False, [NOWHERE] * len(runs)
         estimates = [estimate_figure(parts, metric, figure, how) for parts in runs]
-    sign = sign_of(key)
     rows = [Standing(*of) for of in zip(firsts, estimates, found, strict=True)]
-    rows.sort(key=lambda row: (np.isnan(row.estimates["macro"].value), -sign * row.estimates["macro"].value, row.name))
-    return Board(tuple(rows), tuple(columns_of(records[0].result)), ranked)
+    return Board(best_first(rows, key), tuple(columns_of(records[0].result)), ranked)
+
+
+def best_first(rows: Iterable[Standing], key: str) -> tuple[Standing, ...]:
+    """The rows by their figures of `key`, those without one last."""
+    sign = sign_of(key)
+    values = [(row, row.estimates["macro"].value) for row in rows]
+    return tuple(row for row, value in sorted(values, key=lambda of: (np.isnan(of[1]), -sign * of[1], of[0].name)))
+
+
+def over_seeds(records: Iterable[Record]) -> list[tuple[Record, ...]]:
+    """The records of each model, one a seed: of a seed that was run again, the first."""
+    groups: dict[str, list[Record]] = {}
+    for record in sorted(records, key=_age):
+        groups.setdefault(without_seed(record), []).append(record)
+    return [tuple({r.result["seed"]: r for r in reversed(group)}.values()) for group in groups.values()]
 
 
 def _age(record: Record) -> tuple[int, str, str]:
