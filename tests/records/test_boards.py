@@ -34,7 +34,7 @@ def test_a_board_has_its_models_in_order_with_their_places(records: list[Record]
     assert [row.place.tied for row in board.rows] == [True, True, False, False]
     assert all(row.place.low <= row.place.rank <= row.place.high for row in board.rows)
     assert {row.seeds for row in board.rows} == {(1, 2), (3, 4), (5,), (6,)}
-    assert "3 tests" in board.notes[0]
+    assert "corrected for the number of models and for picking the best" in board.notes[0]
 
 
 def test_the_best_is_bold_and_the_other_that_may_be_as_good_is_marked(records: list[Record]) -> None:
@@ -45,7 +45,7 @@ def test_the_best_is_bold_and_the_other_that_may_be_as_good_is_marked(records: l
     text = to_markdown([table])
     assert text.count("**") == 2
     assert f"| **{table.rows[0][3]}** |" in text
-    assert "\n\nbold: the best; ≈: not significantly worse (p at least 0.05 after Holm for 3 tests" in text
+    assert "\n\nbold: the best; ≈: not significantly worse (p at least 0.05, corrected for" in text
     assert "≈" in to_terminal([table], 200)
 
 

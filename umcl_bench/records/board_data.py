@@ -49,7 +49,7 @@ def _row(row: Standing, board: Board) -> dict[str, Any]:
         **of,
         "sd_over_seeds": row.spread,
         **({"rank": place.rank, "rank_low": place.low, "rank_high": place.high} if board.ranked else {}),
-        **({"p_against_best_holm": place.p, "not_significantly_worse": place.tied} if board.ranked else {}),
+        **({"p_against_best": place.p, "not_significantly_worse": place.tied} if board.ranked else {}),
         "best": board.is_best(row),
         "marks": row.marks,
         "shown": {column.title: row.mean(column) for column in board.columns if column.name == "macro"},

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from umcl_bench.metrics.comparison import PER_COMPARISON
 from umcl_bench.metrics.intervals import Estimate, estimate_figure
 from umcl_bench.metrics.places import NOWHERE, Place, places
 from umcl_bench.records.flips import flips
@@ -117,14 +116,11 @@ class Board:
         return (*([self._places()] if self.ranked else []), *legend(self.records), *flips(self.records))
 
     def _places(self) -> str:
-        tests = sum(not np.isnan(row.place.rank) for row in self.rows) - 1
         how = self.rows[0].records[0].intervals()
-        resamples = max(how.resamples, PER_COMPARISON * (len(self.rows) - 1))
-        tested = f" after Holm for {tests} tests" if tests > 1 else ""
         return (
-            f"bold: the best; {AS_GOOD}: not significantly worse (p at least {1 - how.level:.2g}{tested}, which does "
-            "not say that they are equal). Tests and intervals of ranks: paired bootstrap over patients of these "
-            f"trained models, {resamples:,} resamples; the best is picked by the same figures"
+            f"bold: the best; {AS_GOOD}: not significantly worse (p at least {1 - how.level:.2g}, corrected for the "
+            "number of models and for picking the best, which does not say that they are equal). Tests and intervals "
+            f"of ranks: paired bootstrap over patients of these trained models, {how.resamples:,} resamples"
         )
 
 
