@@ -41,6 +41,12 @@ def leaderboard(
         bool,
         typer.Option("--published", help="Figures of papers too, and ours beside them where the protocol is one."),
     ] = False,
+    plots: Annotated[
+        bool,
+        typer.Option(
+            "--plots", help="In html: curves of classes, shares, corruptions, wordings, groups and dials, too."
+        ),
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
     store: opt.Store = None,
 ) -> None:
@@ -53,6 +59,8 @@ def leaderboard(
         opt.check_output(output)
     shown = {"over_seeds": over_seeds, "average": average, "published": published}
     _check_format(format, **shown)
+    if plots and format != "html":
+        raise UsageError("--plots is for --format html; `umcl-bench report` writes pictures as files")
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
 
@@ -63,7 +71,7 @@ def leaderboard(
             f"there are no records in {where.root}. Make one: umcl-bench run --model umcl --task zeroshot-chexpert"
         )
     records = _chosen(records, suite, {"task": task, "source": source, "size": size, "setting": setting})
-    text = _board(records, format, opt.width(output is not None), suite, **shown)
+    text = _board(records, format, opt.width(output is not None), suite, plots=plots, **shown)
     if output is None:
         typer.echo(text, nl=False)
     else:
@@ -106,7 +114,9 @@ def _board(
     over_seeds: bool,
     average: bool,
     published: bool,
+    plots: bool,
 ) -> str:
+    from umcl_bench.progress import Reporter
     from umcl_bench.records import leaderboard as plain
     from umcl_bench.records.board_data import to_json
     from umcl_bench.records.published import published_tables
@@ -123,12 +133,13 @@ def _board(
         return to_json(found)
     columns = tasks_of_suite(suite) if suite else ()
     told = []
-    if average or suite or format == "html":
+    if average or suite or (format == "html" and len(found) > 1):
         told = summaries(found if placed else without_places(records), average=average, tasks=columns)
     if format == "html":
         from umcl_bench.records.html import to_html
+        from umcl_bench.records.plots.page import pictures
 
-        return to_html(found, told, papers)
+        return to_html(found, told, papers, pictures(found, Reporter()) if plots else None)
     told += [table_of(board) for board in found] if over_seeds else plain.tables(records)
     told += papers
     if format == "latex":

@@ -200,6 +200,7 @@ def test_models_by_tasks_mark_the_best_of_each_task_and_what_may_be_as_good(stor
     }
     assert MARKED in phantom.footnotes
     assert not patients.bold  # one model has no place
+    assert AS_GOOD not in "".join(patients.rows[0])
 
 
 def select_boards(store: Store) -> list[Board]:

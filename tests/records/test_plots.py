@@ -1,11 +1,14 @@
 """Pictures: what they show is what the records say, and equal records give equal files."""
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from umcl_bench.records.plots.inline import inline
 from umcl_bench.records.plots.style import LOOKS, PNG_DPI, bare, look, panels, picture
 
 
@@ -43,3 +46,22 @@ def test_series_differ_without_their_colour_and_are_seen_on_white() -> None:
     assert look(len(LOOKS)) == look(0)
     for of in LOOKS[:4]:
         assert 1.05 / (luminance(of.color) + 0.05) > 3, "WCAG 2.1, 1.4.11: 3 to 1 for graphics"
+
+
+def test_a_picture_for_a_page_keeps_its_words_and_loses_ground_and_names_of_others() -> None:
+    drawn: dict[str, str] = {}
+    with picture(drawn, "a", (2, 2)) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 0.123456], color=LOOKS[0].color)
+        axes.set_title("<umcl> 0.123456 & #0072B2")
+    text = inline(drawn["a"], "first", 'told "so"')
+    root = ElementTree.fromstring(text)
+    assert root.attrib["aria-label"] == 'told "so"'
+    assert "<umcl> 0.123456 & #0072B2" in [element.text for element in root.iter("text")]
+    assert "var(--look-0)" in text
+    assert not re.search(r"#[0-9a-f]{6}|http|font-family|\d\.\d{2,}(?![^<>]*</text>)", text)
+    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    assert ids
+    assert all(name.startswith("first-") for name in ids)
+    assert not {element.tag for element in root.iter()} & {"style", "metadata"}
+    assert inline(drawn["a"], "second", "") != text

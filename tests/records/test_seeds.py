@@ -60,7 +60,7 @@ def record(model: str, seed: int, strength: float, **recipe: Any) -> tuple[dict[
     scores = scores_of(seed, strength)
     found = estimate(scores, "auroc", HOW)
     about = {**result(model), "seed": seed, "intervals": {**dataclasses.asdict(HOW), "patients": 60}}
-    about["model"]["recipe"] |= {"seed": seed, "baseline": {"evidence": [seed]}, **recipe}  # what explains may change
+    about["model"]["recipe"] |= {"seed": seed, "baseline": {"evidence": [["name", "ours", str(seed)]]}, **recipe}
     about["metrics"] = {"auroc": {name: dataclasses.asdict(e) for name, e in found.items()}}
     return about, {"": scores}
 

@@ -7,22 +7,31 @@ from typing import Any
 
 from umcl_bench.metrics.registry import METRICS
 from umcl_bench.records.board_data import board_data
-from umcl_bench.records.leaderboard import Table, classes_of, interval, number
-from umcl_bench.records.seeds import Board, decimals, rank_text
+from umcl_bench.records.leaderboard import LEFT, Table, classes_of, interval, number
+from umcl_bench.records.plots.inline import DARK
+from umcl_bench.records.plots.page import Pictures
+from umcl_bench.records.plots.style import LOOKS
+from umcl_bench.records.seeds import AS_GOOD, Board, decimals, rank_text
 from umcl_bench.spec import digest, flatten
 
 TEMPLATE = "page.html.j2"
 _WIDTH = 160  # of an interval's plot, in CSS pixels
 
 
-def to_html(boards: Sequence[Board], summaries: Sequence[Table] = (), papers: Sequence[Table] = ()) -> str:
+def to_html(
+    boards: Sequence[Board],
+    summaries: Sequence[Table] = (),
+    papers: Sequence[Table] = (),
+    pictures: Pictures | None = None,
+) -> str:
     """The page: models by tasks, a section for each board, how each figure was made, and tables of papers' figures.
 
     All in it is escaped.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    sections = [_section(board) for board in boards]
+    drawn = pictures or Pictures([[]] * len(boards), [])
+    sections = [{**_section(board), "pictures": of} for board, of in zip(boards, drawn.boards, strict=True)]
     environment = Environment(
         loader=PackageLoader("umcl_bench", "records"),
         autoescape=True,
@@ -35,6 +44,10 @@ def to_html(boards: Sequence[Board], summaries: Sequence[Table] = (), papers: Se
         summaries=summaries,
         sections=sections,
         papers=papers,
+        dials=drawn.dials,
+        looks=([of.color for of in LOOKS], DARK),
+        left=LEFT,
+        as_good=AS_GOOD,
         choices={
             "task": sorted({section["task"] for section in sections}),
             "source": sorted({section["source"] for section in sections}),
@@ -69,6 +82,8 @@ def _section(board: Board) -> dict[str, Any]:
                     "task": board.result["task"]["digest"],
                     "runs": row["runs"],
                     "caption": data["caption"],
+                    "metric": f"{data['metric_title']} [95 % CI]",
+                    "classes": [_told_class(name, e) for name, e in {"macro": row, **row["classes"]}.items()],
                 },
             }
         )
@@ -82,7 +97,7 @@ def _section(board: Board) -> dict[str, Any]:
         "ends": [decimals(end) for end in scale],
         "width": _WIDTH,
         "chance": _at(chance, scale) if isinstance(chance, float) and scale[0] <= chance <= scale[1] else None,
-        "anchor": f"board-{digest([data['task'], data['data_fingerprint'], data['caption']])}",
+        "anchor": f"board-{digest([data['title'], data['data_fingerprint'], data['caption']])}",
     }
 
 
@@ -118,6 +133,12 @@ def _cell(estimate: dict[str, Any], scale: tuple[float, float], higher_is_better
     return {"value": value, "text": number(value), "told": told, "depth": depth}
 
 
+def _told_class(name: str, estimate: dict[str, Any]) -> list[str]:
+    """A class's line in what is said of a model: figure, samples, positives and negatives, undefined resamples."""
+    counts = [f"{estimate[key]:,}" for key in ("n", "positives", "negatives")]
+    return [name, interval(estimate), *counts, f"{estimate['undefined'] or 0:.0%}"]
+
+
 def _specs(boards: Sequence[Board]) -> dict[str, dict[str, str]]:
     """Every choice of each model and task on the page, once, by digest."""
     found: dict[str, dict[str, str]] = {}
@@ -131,5 +152,10 @@ def _specs(boards: Sequence[Board]) -> dict[str, dict[str, str]]:
 
 
 def _told(spec: dict[str, Any]) -> dict[str, str]:
-    """Every choice by its dotted name, without those of several fields, whose fields are there."""
-    return {key: str(value) for key, value in flatten(spec).items() if not isinstance(value, dict)}
+    """Every choice by its dotted name, with its source where that is noted; of a field of fields, these alone."""
+    flat = {key: value for key, value in flatten(spec).items() if not isinstance(value, dict)}
+    noted: dict[str, str] = {}
+    for at in ("", "baseline."):
+        evidence = flat.pop(f"{at}evidence", None)
+        noted |= {f"{at}{field}": f"   [{tag}: {note}]" for field, tag, note in evidence or ()}
+    return {key: f"{value}{noted.get(key, '')}" for key, value in flat.items()}

@@ -148,5 +148,5 @@ def _row(
 
 def _cell(row: Standing, board: Board) -> str:
     """The figure, marked where it is not significantly worse than the best."""
-    as_good = row.place.tied and not board.is_best(row)
+    as_good = board.ranked and row.place.tied and not board.is_best(row)
     return f"{decimals(_figure(row))}{f' {AS_GOOD}' if as_good else ''}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from umcl_bench.metrics.intervals import Estimate, estimate_figure
 from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.scores import Figure, Floats, Parts
 from umcl_bench.records.leaderboard import headline, task_title, title_of
-from umcl_bench.records.plots.style import GREY, INK, look, panels, picture
+from umcl_bench.records.plots.style import GREY, INK, Place, look, panels, picture
 from umcl_bench.records.seeds import Board, Standing
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def shown(board: Board) -> tuple[tuple[Standing, ...], str]:
     return rows, f"the best {len(rows)} of {len(board.rows)} models" if len(rows) < len(board.rows) else "all models"
 
 
-def forest(board: Board, folder: Path, name: str) -> str:
+def forest(board: Board, folder: Place, name: str) -> str:
     """Every model's headline with its interval, and its seeds; returns the caption."""
     key, rows = board.result["headline"], board.rows
     chance = get_metric(key.partition(" (")[0]).chance
@@ -81,7 +80,7 @@ def bar(axes: Axes, found: Estimate, at: float) -> None:
     axes.plot([found.value], [at], "o", color=look(0).color)
 
 
-def shares(board: Board, folder: Path, name: str) -> str | None:
+def shares(board: Board, folder: Place, name: str) -> str | None:
     """The headline's metric against the share of training patients or the shots; None for a task without these."""
     metric = board.result["headline"].partition(" (")[0]
     found = {text: _SHARE.fullmatch(text) for text in board.result.get("figures", {})}
@@ -122,7 +121,7 @@ def _estimate(row: Standing, metric: str, label: str) -> Estimate:
     return estimate_figure([record.parts() for record in row.records], metric, figure, first.intervals())["macro"]
 
 
-def severities(board: Board, folder: Path, name: str) -> str | None:
+def severities(board: Board, folder: Place, name: str) -> str | None:
     """The headline's metric against how much films are corrupted, on average and by corruption; None elsewhere."""
     spec = board.result["task"]["spec"].get("protocol", {})
     if spec.get("kind") != "robust":
@@ -158,7 +157,7 @@ def _corrupted(runs: Sequence[Parts], metric: str, ending: str) -> float:
     return float(np.mean([part_figures(parts, names, metric) for parts in runs]))
 
 
-def wordings(board: Board, folder: Path, name: str) -> str | None:
+def wordings(board: Board, folder: Place, name: str) -> str | None:
     """How the headline is spread over the wordings of a prompt; None for a task without wordings."""
     if board.result["task"]["spec"].get("protocol", {}).get("kind") != "prompt-sensitivity":
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from umcl_bench.metrics.scores import Floats, Scores
 from umcl_bench.metrics.subgroups import Subgroups, subgroups
 from umcl_bench.records.leaderboard import task_title, title_of
 from umcl_bench.records.plots.boards import name_of
-from umcl_bench.records.plots.style import GREY, look, panels, picture
+from umcl_bench.records.plots.style import GREY, Place, look, panels, picture
 from umcl_bench.records.seeds import Board
 from umcl_bench.records.store import Record
 
@@ -24,7 +23,7 @@ _RUNS, _PARTS = 3, 5
 Curve = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 
-def _chosen(board: Board) -> dict[str, Record]:
+def first_seeds(board: Board) -> dict[str, Record]:
     """The first seed of each of the best models."""
     firsts = [(row, min(row.records, key=lambda r: int(r.result["seed"]))) for row in board.rows[:_RUNS]]
     return {f"{name_of(row)}, seed {record.result['seed']}": record for row, record in firsts}
@@ -52,22 +51,22 @@ def precision_recall(target: Floats, value: Floats) -> tuple[Floats, Floats]:
     return recall, precision
 
 
-def roc_curves(board: Board, folder: Path, name: str) -> str | None:
+def roc_curves(board: Board, folder: Place, name: str) -> str | None:
     """A panel a class; None where scores are not those of one classification."""
     found = _curves(board, folder, name, roc, ("false positive rate", "true positive rate"))
     return f"ROC curves {found}; the dotted diagonal is chance." if found else None
 
 
-def pr_curves(board: Board, folder: Path, name: str) -> str | None:
+def pr_curves(board: Board, folder: Place, name: str) -> str | None:
     """A panel a class; None where scores are not those of one classification."""
     found = _curves(board, folder, name, precision_recall, ("recall", "precision"))
     return f"Precision against recall {found}; dotted is the share of positives, which is chance." if found else None
 
 
-def _curves(board: Board, folder: Path, name: str, curve: Curve, axis: tuple[str, str]) -> str | None:
+def _curves(board: Board, folder: Place, name: str, curve: Curve, axis: tuple[str, str]) -> str | None:
     if not few_parts(board):
         return None
-    runs = {label: _scored(record) for label, record in _chosen(board).items()}
+    runs = {label: _scored(record) for label, record in first_seeds(board).items()}
     (first, part), *_ = runs.values()
     if first is None or not (classes := drawable(first)):
         return None
@@ -123,11 +122,11 @@ def _chance(axes: Axes, scores: Scores, k: int, *, diagonal: bool) -> None:
     axes.plot([0, 1], [0, 1] if diagonal else [share, share], color=GREY, linestyle=":", linewidth=1)
 
 
-def groups(board: Board, folder: Path, name: str) -> str | None:
+def groups(board: Board, folder: Place, name: str) -> str | None:
     """The headline in subgroups of patients; None where groups are not on record, or the headline is of many parts."""
     if not few_parts(board):
         return None
-    key, chosen = board.result["headline"], _chosen(board)
+    key, chosen = board.result["headline"], first_seeds(board)
     found = {label: _subgroups(record, key) for label, record in chosen.items()}
     kinds = list(dict.fromkeys(by for of in found.values() for by in of))
     if not kinds:

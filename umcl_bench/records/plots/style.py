@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,12 @@ LOOKS = (
 )
 """The colours of Okabe and Ito (2008), "Color universal design", with the darkest first."""
 
-GREY, INK = "#8C8C8C", "#222222"
+GREY, INK, GRID = "#8C8C8C", "#222222", "#DDDDDD"
 PNG_DPI = 160
+
+Place = Path | dict[str, str]
+"""Where pictures go: a folder (SVG and PNG), or a mapping that takes each as SVG by its name, for a page."""
+
 _RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -42,10 +47,14 @@ _RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.linewidth": 0.6,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#DDDDDD",
+    "grid.color": GRID,
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
@@ -62,16 +71,30 @@ def look(at: int) -> Look:
 
 
 @contextmanager
-def picture(folder: Path, name: str, size: tuple[float, float]) -> Iterator[Figure]:
-    """Yields a figure of so many inches; when the block ends well it is in `folder` as `name`.svg and `name`.png."""
+def picture(where: Place, name: str, size: tuple[float, float]) -> Iterator[Figure]:
+    """Yields a figure of so many inches; when the block ends well it is at its place, as `name`."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=size)
         yield figure
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
+        if isinstance(where, Path):
+            figure.savefig(where / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(where / f"{name}.png", dpi=PNG_DPI, metadata={"Software": None})
+        else:
+            where[name] = _for_a_page(figure)
+
+
+def _for_a_page(figure: Figure) -> str:
+    """SVG with its text as text, without a ground and without metadata."""
+    import matplotlib
+
+    written = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
+    return written.getvalue()
 
 
 def panels(figure: Figure, count: int, most: int = 4, *, share: bool = True) -> list[Axes]:
