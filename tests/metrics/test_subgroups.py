@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from umcl_bench.metrics.intervals import estimate, patient_weights
+from umcl_bench.metrics.places import against_best
 from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
 from umcl_bench.metrics.subgroups import BANDS, age_band, group_rows, subgroups
 from umcl_bench.spec import Intervals
@@ -56,6 +57,9 @@ def test_a_group_is_its_films_and_a_gap_the_difference_on_the_same_patients() ->
     assert gap.estimate.value == found.groups[gap.best]["macro"].value - found.groups[gap.worst]["macro"].value > 0
     expected = np.percentile(of[gap.best] - of[gap.worst], [2.5, 97.5])
     assert (gap.estimate.low, gap.estimate.high) == pytest.approx(tuple(expected))
+    figures = np.array([found.groups[name]["macro"].value for name in ("F", "M")])
+    p = against_best(figures, np.stack([of["F"], of["M"]]), HOW)
+    assert gap.p == pytest.approx(np.nanmin(p))
 
 
 def test_the_same_scores_of_the_same_patients_have_no_gap_in_any_resample() -> None:
@@ -65,8 +69,25 @@ def test_the_same_scores_of_the_same_patients_have_no_gap_in_any_resample() -> N
     found = subgroups({"": scores_of(value, target, view=["PA", "AP"] * 80)}, "auroc", PLAIN[0], "view", HOW)
     assert found.groups["PA"] == found.groups["AP"]
     assert found.gap is not None
-    assert (found.gap.estimate.value, found.gap.estimate.low, found.gap.estimate.high) == (0, 0, 0)
+    assert (found.gap.estimate.value, found.gap.estimate.low, found.gap.estimate.high, found.gap.p) == (0, 0, 0, 1)
     assert found.groups["PA"]["macro"].low < found.groups["PA"]["macro"].high
+
+
+def test_the_gap_of_equal_groups_is_picked_and_p_allows_for_that() -> None:
+    """Five equal groups of 60 patients: the interval of the extremes excludes 0 far too often; p does not."""
+    excludes, called, times = 0, 0, 200
+    for seed in range(times):
+        rng = np.random.default_rng(seed)
+        target = (rng.random(300) < 0.4).astype(float).repeat(2)[:, None]
+        value = target + (rng.standard_normal(300).repeat(2) + rng.standard_normal(600))[:, None] / 2**0.5
+        scores = scores_of(value, target, site=np.repeat(list("abcde"), 120).tolist())
+        gap = subgroups({"": scores}, "auroc", PLAIN[0], "site", Intervals(resamples=199, seed=seed)).gap
+        assert gap is not None
+        excludes += gap.estimate.low > 0
+        called += gap.p < 0.05
+    print(excludes, called)
+    assert excludes > 0.2 * times
+    assert called <= 0.08 * times
 
 
 def test_a_known_gap_and_its_sign_where_lower_is_better() -> None:

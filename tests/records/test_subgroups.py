@@ -61,7 +61,8 @@ def test_every_group_is_told_with_interval_and_counts_and_the_gap(tmp_path: Path
         )
     assert expected.gap is not None
     assert lines[2].split()[:2] == ["gap", f"{expected.gap.estimate.value:.3f}"]
-    assert f"{expected.gap.best} is best, {expected.gap.worst} worst" in lines[2]
+    said = f"{expected.gap.best} is best, {expected.gap.worst} worst; p = {expected.gap.p:.3f} of all 2 being equal"
+    assert lines[2].endswith(said)
     edema = expected.groups["M"]["Edema"]
     assert f"{edema.value:.3f} {edema.positives}+ {edema.negatives}-" in next(x for x in lines if "Edema" in x)
     assert "  80+    – [–, –]" in age

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from umcl_bench.metrics.intervals import Estimate, counted, figure_of, resampled_weights, summary
 from umcl_bench.metrics.metric import Metric
+from umcl_bench.metrics.places import against_best
 from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.scores import Figure, Floats, Parts, Scores
 from umcl_bench.spec import Intervals
@@ -30,12 +31,14 @@ class Gap:
     """How much better the best group is than the worst, as an estimate: 0 or more in the sample, in the metric's units.
 
     The interval is that of the difference between these two groups. That they were chosen as the best and the worst of
-    several is not in it, so with many groups it excludes 0 too often.
+    several is not in it, so with many groups it excludes 0 too often; it is in `p`, which is that of all groups being
+    equal (places.against_best).
     """
 
     best: str
     worst: str
     estimate: Estimate
+    p: float
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def subgroups(parts: Parts, metric: str, figure: Figure, by: str, how: Intervals
         compared=() if found.joint else tuple(chosen[0].classes[k] for k in common),
         small=tuple(name for name in groups if name not in large),
         unknown=len(chosen[0].id) - sum(map(len, rows.values())),
-        gap=_gap(groups, macros, common, found, how),
+        gap=_gap({name: groups[name] for name in large}, common, found, how),
     )
 
 
@@ -146,18 +149,16 @@ def _mean(values: Floats, common: NDArray[np.int64]) -> Floats:
     return values[:, common].mean(axis=1) if len(common) else np.full(len(values), np.nan)
 
 
-def _gap(
-    groups: Mapping[str, _Group],
-    macros: Mapping[str, Estimate],
-    common: NDArray[np.int64],
-    metric: Metric,
-    how: Intervals,
-) -> Gap | None:
-    sign = 1 if metric.higher_is_better else -1
-    ranked = sorted((sign * macro.value, name) for name, macro in macros.items() if not math.isnan(macro.value))
-    if len(ranked) < 2:
+def _gap(groups: Mapping[str, _Group], common: NDArray[np.int64], metric: Metric, how: Intervals) -> Gap | None:
+    """The gap of the groups that are large enough for any class."""
+    if len(groups) < 2 or not len(common):
         return None
-    (low, worst), (high, best) = ranked[0], ranked[-1]
-    boot = sign * (_mean(groups[best].boot, common) - _mean(groups[worst].boot, common))
-    counts = np.concatenate([counted(groups[name].parts[0], metric) for name in (best, worst)])
-    return Gap(best, worst, summary(high - low, boot, counts, metric, how))
+    sign, names = 1 if metric.higher_is_better else -1, list(groups)
+    figures = sign * np.array([group.points[common].mean() for group in groups.values()])
+    boot = sign * np.stack([_mean(group.boot, common) for group in groups.values()])
+    best, worst = int(figures.argmax()), int(figures.argmin())
+    if best == worst:  # all are equal
+        worst = len(names) - 1
+    counts = np.concatenate([counted(groups[names[at]].parts[0], metric) for at in (best, worst)])
+    found = summary(float(figures[best] - figures[worst]), boot[best] - boot[worst], counts, metric, how)
+    return Gap(names[best], names[worst], found, float(against_best(figures, boot, how)[worst]))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.metrics.intervals import Estimate
 from umcl_bench.metrics.metric import Metric
 from umcl_bench.metrics.registry import get_metric
 from umcl_bench.metrics.subgroups import LEAST, Subgroups, subgroups
-from umcl_bench.records.leaderboard import interval, number, title_of
+from umcl_bench.records.compare import p_text
+from umcl_bench.records.leaderboard import DASH, interval, number, title_of
 from umcl_bench.records.store import Record, clean
 
 BY = ("sex", "age", "view", "site")
@@ -44,13 +47,21 @@ def _told(found: Subgroups, metric: Metric, key: str, unit: str) -> str:
     macros = {name: of["macro"] for name, of in found.groups.items()}
     rows = [(name, _interval(macro), _counts(macro, metric, unit)) for name, macro in macros.items()]
     if found.gap:
-        rows.append(("gap", _interval(found.gap.estimate), f"{found.gap.best} is best, {found.gap.worst} worst"))
+        gap = found.gap
+        rows.append(("gap", _interval(gap.estimate), f"{gap.best} is best, {gap.worst} worst; {_chosen(found)}"))
     lines = [f"by {found.by}: {title_of(key)}{_compared(found, metric)}", *_table(rows)]
     if found.small:
         lines.append(f"  left out of the comparison, with too few for any class: {', '.join(found.small)}")
     if found.unknown:
         lines.append(f"  of {found.unknown:,} {unit} it is not known")
     return "\n".join([*lines, *_classes(found, metric)])
+
+
+def _chosen(found: Subgroups) -> str:
+    """The p of all groups being equal, and how many were looked through for the gap."""
+    several = len(found.groups) - len(found.small)
+    p = found.gap.p if found.gap else float("nan")
+    return f"{DASH if np.isnan(p) else p_text(p)} of all {several} being equal"
 
 
 def _compared(found: Subgroups, metric: Metric) -> str:

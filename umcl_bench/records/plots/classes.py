@@ -9,6 +9,7 @@ import numpy as np
 
 from umcl_bench.metrics.scores import Floats, Scores
 from umcl_bench.metrics.subgroups import Subgroups, subgroups
+from umcl_bench.records.compare_report import p_cell
 from umcl_bench.records.leaderboard import task_title, title_of
 from umcl_bench.records.plots.boards import name_of
 from umcl_bench.records.plots.style import GREY, Place, look, panels, picture
@@ -175,7 +176,7 @@ def _dots(axes: Axes, found: Subgroups, places: Sequence[str], at: int, label: s
 def _gap(label: str, found: Mapping[str, Subgroups]) -> str:
     told = [
         f"{by} {of.gap.best} over {of.gap.worst} {of.gap.estimate.value:.3f} "
-        f"[{of.gap.estimate.low:.3f}, {of.gap.estimate.high:.3f}]"
+        f"[{of.gap.estimate.low:.3f}, {of.gap.estimate.high:.3f}], p of all being equal {p_cell(of.gap.p)}"
         for by, of in found.items()
         if of.gap is not None
     ]
