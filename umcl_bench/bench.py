@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.sources import Source
 from umcl_bench.errors import UsageError
+from umcl_bench.evaluation import evaluation_of, make_model
 from umcl_bench.plan import INTERVALS, Plan, check_selection, make_plan, make_recipe, source_of
 from umcl_bench.progress import Reporter
 from umcl_bench.records.remarks import left_out, unreadable_warnings, warnings_of
@@ -161,7 +161,6 @@ class _Run:
     def record(self) -> Record:
         """Trains or finds the model, scores the task, and writes the record."""
         from umcl_bench.protocols import runner_of
-        from umcl_bench.protocols.base import Evaluation
 
         plan, start = self.plan, time.monotonic()
         test = _see(plan.corpus, plan.recipe, self.request, self.reporter)
@@ -170,17 +169,7 @@ class _Run:
         self._clock("films", start)
         model, training = self._model(train)
         start = time.monotonic()
-        at = Evaluation(
-            corpus=test.corpus,
-            films=test.films,
-            model=model,
-            image=plan.recipe.size.image,
-            seed=plan.recipe.seed,
-            device=self.device.type,
-            workers=self.request.workers or os.cpu_count() or 1,
-            reporter=self.reporter,
-            keep=not self.fresh,
-        )
+        at = evaluation_of(plan, test.corpus, test.films, model, self.request, self.reporter, keep=not self.fresh)
         outcome = runner_of(plan.task).run(plan.task, at)
         self._clock("scoring", start)
         start = time.monotonic()
@@ -221,29 +210,19 @@ class _Run:
             self._model(_see(plan.training, plan.recipe, self.request, self.reporter))
 
     def _model(self, seen: Seen) -> tuple[Model, dict[str, Any]]:
-        recipe = self.plan.recipe
-        if recipe.baseline.weights == "released":
-            return self._released()
-        if not recipe.baseline.reads_training_rows:
-            from umcl_bench.models.random import RandomEmbeddings
-
-            return RandomEmbeddings(recipe.size.dim, recipe.seed), {"selection": "none: nothing is trained"}
         from umcl_bench.fit import fit
 
-        start = time.monotonic()
-        model, facts, self.checkpoint = fit(recipe, seen, self.store, self.device, self.reporter, self.request.runtime)
+        start, recipe, runtime = time.monotonic(), self.plan.recipe, self.request.runtime
+        made = make_model(
+            recipe,
+            self.request,
+            self.device,
+            self.reporter,
+            lambda: fit(recipe, seen, self.store, self.device, self.reporter, runtime),
+        )
+        self.checkpoint = made.checkpoint
         self._clock("model", start)
-        model.batch, model.reporter = self.request.eval_batch, self.reporter
-        return model, facts
-
-    def _released(self) -> tuple[Model, dict[str, Any]]:
-        from umcl_bench.models import released
-
-        start = time.monotonic()
-        model = released.load(self.request.model, self.plan.recipe, self.device)
-        self._clock("model", start)
-        model.batch, model.reporter = self.request.eval_batch, self.reporter
-        return model, {"selection": "none: released weights", "released": self.plan.recipe.baseline.released}
+        return made.model, made.facts
 
     def _clock(self, what: str, start: float) -> None:
         self.timings[what] = round(time.monotonic() - start, 2)

@@ -19,26 +19,59 @@ if TYPE_CHECKING:
 
 
 def report(
+    context: typer.Context,
     tasks: Annotated[str, typer.Argument(help="A suite, or a task's name, or several (a,b).", metavar="SUITE|TASK")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A new folder for text and pictures.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the report that is there.")] = False,
+    films: Annotated[
+        int | None,
+        typer.Option(min=1, max=8, help="Pictures of so many films of each class or direction, too. [none]"),
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Only these data: phantom, another source, or the fingerprint in a caption.")
+    ] = "",
+    size: Annotated[str, typer.Option(help="Only models of this size, or several (a,b).")] = "",
+    setting: Annotated[str, typer.Option(help="Only controlled, or only paper.")] = "",
+    seed: Annotated[str, typer.Option(help="Only runs of this seed, or several (0,1).")] = "",
+    data: Annotated[
+        str | None, typer.Option(help="With --films: where the data are by now. [where records say they were]")
+    ] = None,
+    device: Annotated[str, typer.Option(help="With --films: auto, cpu or cuda. [as the records' commands say]")] = "",
     store: opt.Store = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Write a report of what is on record: tables, pictures (SVG and PNG), what is missing, and the commands.
 
-    Nothing is run. Ranks, intervals and pictures are of the stored per-sample scores.
+    Ranks, intervals and pictures are of the stored per-sample scores, and nothing is run. With --films the records'
+    models look at a few films again: what retrieval finds, where prompts light up, the masks of segmentation.
     """
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
-    from umcl_bench.report import check_folder, write_report
+    from umcl_bench.report import Wanted, check_folder, write_report
+    from umcl_bench.report_films import FilmPictures
 
     check_folder(output, force=force)
+    if films is None and (data is not None or device):
+        raise UsageError("--data and --device are for --films: name how many films, or leave them out")
     where, reporter = Store(store), Reporter(quiet=quiet)
-    named = ["--store", str(store)] if store else []
-    command = shlex.join(["umcl-bench", "report", tasks, "-o", str(output), *named])
+    given = {"source": source, "size": size, "setting": setting, "seed": seed}
+    typed = {**given, "films": films, "data": data, "device": device, "store": store}
+    words = [word for name, value in typed.items() if value for word in (f"--{name}", str(value))]
     with opt.stoppable():
-        write_report(tasks, where.records(reporter), output, command, reporter)
+        records, left_out = where.read(reporter, scores=True)
+        for why in left_out:
+            reporter.warn(f"left out: {why}")
+        wanted = Wanted(
+            tasks,
+            records,
+            {name: opt.names(value) for name, value in given.items()},
+            left_out,
+            shlex.join(["umcl-bench", "report", tasks, "-o", str(output), *words]),
+            None
+            if films is None
+            else FilmPictures(films, where, lambda record: request_of(context, record), reporter, data, device),
+        )
+        write_report(wanted, output, reporter)
     reporter.say(f"report: {output / 'README.md'}")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from umcl_bench.bench import run
 from umcl_bench.errors import UsageError
+from umcl_bench.evaluation import check_data, checkpoint_of
 from umcl_bench.metrics.scores import Parts
 from umcl_bench.plan import make_plan
 from umcl_bench.progress import Reporter
@@ -91,8 +92,7 @@ def repeat(
     """
     if world().size > 1:
         raise UsageError("repeat looks at one process: leave torchrun out")
-    if request.data and not Path(request.data).exists():
-        raise UsageError(f"the data of {record.id} were at {request.data}, which is not there; name them with --data")
+    check_data(record, request)
     store.root.mkdir(parents=True, exist_ok=True)
     with _room(store, keep) as root:
         again = Store(root)
@@ -116,29 +116,21 @@ def _room(store: Store, keep: Path | None) -> Iterator[Path]:
 def _bring(record: Record, request: Request, store: Store, again: Store) -> None:
     """Makes the record's checkpoint that of the other store, too. Raises UsageError where the run would train."""
     plan = make_plan(request, again)
-    name = record.result.get("checkpoint") or ""
-    if not name and not plan.recipe.baseline.reads_training_rows:
-        return
-    folder = store.root / "checkpoints" / name
-    if not name or not folder.is_dir():
-        raise UsageError(
-            f"--scores needs the checkpoint {folder}, which is not there. Leave --scores out to train anew"
-        )
-    if record.result["model"]["recipe"]["repeat"]:
+    if record.result["model"]["recipe"]["repeat"] and plan.recipe.baseline.reads_training_rows:
         raise UsageError(f"{record.id} was itself made with --again; --scores takes first runs. Leave --scores out")
-    wanted = plan.checkpoint(record.result["data"]["training_fingerprint"])
+    try:
+        folder = checkpoint_of(record, plan, store)
+    except UsageError as error:
+        raise UsageError(f"--scores needs the checkpoint: {error}. Leave --scores out to train anew") from None
+    if folder is None:
+        return
     if plan.training.fingerprint != record.result["data"]["training_fingerprint"] and not request.skip_unreadable:
         raise UsageError(
             f"the training data are not those of {record.id}: fingerprint {plan.training.fingerprint}, and then "
             f"{record.result['data']['training_fingerprint']}. --data names the right ones; without --scores all is "
             "made anew and compared"
         )
-    if wanted != name:
-        raise UsageError(
-            f"this version would not train {record.id}'s model ({name}) but {wanted}: recipe or code are others. "
-            "Leave --scores out to train anew and compare"
-        )
-    target = again.root / "checkpoints" / name
+    target = again.root / "checkpoints" / folder.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         target.symlink_to(folder.resolve(), target_is_directory=True)

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from umcl_bench.data.corpus import Rows
+from umcl_bench.data.corpus import Pixels, Rows
+from umcl_bench.spec import ImageTower
 
 
 class FilmStack(Protocol):
@@ -53,6 +54,30 @@ class JoinedFilms:
         for number, part in enumerate(self.parts):
             chosen = part_of == number
             out[chosen] = part[rows[chosen] - self.starts[number]]
+
+
+class ReadFilms:
+    """A corpus's films as a model sees them, each read when it is asked for: for a few of many."""
+
+    def __init__(self, pixels: Pixels, image: ImageTower) -> None:
+        self.pixels, self.image = pixels, image
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, s, s)."""
+        return len(self), self.image.size, self.image.size
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, rows: Rows | int, /) -> NDArray[np.uint8]:
+        """Films (len(rows), s, s), or the one film (s, s) of a row number. Raises DataError for an unreadable one."""
+        if not isinstance(rows, np.ndarray):
+            return self.pixels.read(int(rows), self.image.size, self.image.geometry)
+        out = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+        for place, row in enumerate(rows.tolist()):
+            out[place] = self[row]
+        return out
 
 
 def take(films: FilmStack, rows: Rows, out: NDArray[np.uint8]) -> None:

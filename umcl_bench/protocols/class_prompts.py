@@ -58,23 +58,30 @@ def run(task: Task, at: Evaluation) -> Outcome:
     """Each film's class by each draw of prompts."""
     rows, findings, protocol = check(task, at.corpus), findings_of(task, at.corpus), _protocol(task)
     target, films = _one_hot(at.corpus, rows, findings), at.embed(rows).astype(np.float64)
-    published = class_prompts(protocol.prompts, protocol.spelling, stripped=protocol.empty_slots == "stripped")
-    stream = random.Random(protocol.seed)
     parts: dict[str, Scores] = {}
-    names = tuple(f"run {i + 1}" for i in range(protocol.runs)) if protocol.runs > 1 else ("",)
     how = ""
-    for part in names:
-        texts = drawn(published, protocol.count, stream)
-        asked = [texts[name] for name in findings]
+    for part, asked in prompts_of_runs(protocol, findings).items():
         sets = at.model.embed_classes([name.lower() for name in findings], asked)
         local, how = _local(at, rows, asked, protocol), sets.how
         scores = class_scores(films, sets.each, protocol, local)
         value = softmax(scores / protocol.temperature, axis=1)
         decision = argmax_shares(np.round(scores, _DECIMALS))
         parts[part] = scores_of(at.corpus, rows, findings, value=value, decision=decision, target=target)
+    names = tuple(parts)
     figures = PLAIN if protocol.runs == 1 else (Figure("", names), Figure(SPREAD, names, "sd"))
     similarity = "the mean of the global and GLoRIA's local one" if local else "global: the whole film, the whole text"
     return Outcome(parts, {"prompts": how, "similarity": similarity, **_facts(protocol)}, figures)
+
+
+def prompts_of_runs(protocol: ClassPrompts, findings: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:
+    """The prompts of each finding, by the part of the scores that they are of: '' where there is one."""
+    published = class_prompts(protocol.prompts, protocol.spelling, stripped=protocol.empty_slots == "stripped")
+    stream = random.Random(protocol.seed)
+    found = {}
+    for part in [f"run {i + 1}" for i in range(protocol.runs)] if protocol.runs > 1 else [""]:
+        texts = drawn(published, protocol.count, stream)
+        found[part] = [texts[name] for name in findings]
+    return found
 
 
 def class_scores(

@@ -11,7 +11,7 @@ model's size, BioViL's at the film's own. Padding does not count either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +77,7 @@ def run(task: Task, at: Evaluation) -> Outcome:
     findings = labelled_findings(task, protocol.findings, at.corpus)
     maps, films = cosine_maps(at, rows, protocol.stride)
     size, stretch = at.films.shape[1], protocol.scale == "stretched"
-    found = []
-    for one, boxes, film in zip(maps, at.masks(rows), _film_areas(at, rows), strict=True):
-        whole = enlarge(smooth(one, protocol.sigma), size, protocol.interpolation)
-        found.append(localise(whole, boxes, film, protocol.thresholds, stretch=stretch))
+    found = [one for _, one in located(at, protocol, rows, maps, at.masks(rows))]
     facts: dict[str, object] = {
         "map": f"cosines on a grid of {maps.shape[1]} x {maps.shape[2]} patches, sigma {protocol.sigma:g} of the side, "
         f"{protocol.interpolation} to {size} pixels",
@@ -90,6 +87,15 @@ def run(task: Task, at: Evaluation) -> Outcome:
         "phrases whose boxes are cut off": int(np.isnan([one.pointing for one in found]).sum()),
     }
     return Outcome({"": _scores(at.corpus, rows, findings, found)}, facts, unit="phrases")
+
+
+def located(
+    at: Evaluation, protocol: Grounding, rows: Rows, maps: Floats, boxes: Iterable[NDArray[np.bool_]]
+) -> Iterator[tuple[Floats, Localised]]:
+    """Each row's map of patches over its film, and what it says of its phrase, whose boxes are a mask (s, s)."""
+    for one, mask, film in zip(maps, boxes, _film_areas(at, rows), strict=True):
+        whole = film_map(one, at.films.shape[1], protocol)
+        yield whole, localise(whole, mask, film, protocol.thresholds, stretch=protocol.scale == "stretched")
 
 
 def _scores(corpus: Corpus, rows: Rows, findings: Sequence[str], found: Sequence[Localised]) -> Scores:
@@ -129,6 +135,11 @@ def _films(corpus: Corpus, rows: Rows) -> tuple[Rows, Rows]:
     names = corpus.attributes["film"][rows] if "film" in corpus.attributes else corpus.ids[rows]
     _, first, film_of = np.unique(names.astype(str), return_index=True, return_inverse=True)
     return first, film_of
+
+
+def film_map(found: Floats, size: int, protocol: Grounding) -> Floats:
+    """A map (h, w) of patches, smoothed and enlarged to the square (size, size) that the model sees."""
+    return enlarge(smooth(found, protocol.sigma), size, protocol.interpolation)
 
 
 def smooth(found: Floats, sigma: float) -> Floats:

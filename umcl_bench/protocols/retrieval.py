@@ -111,6 +111,20 @@ class Side(NamedTuple):
         return Side(self.z[which], self.classes[which], self.patient[which], self.id[which], groups)
 
 
+class Search(NamedTuple):
+    """A direction: what is asked, what is found, and the numbers (n,), (m,) of their texts where only these decide."""
+
+    queries: Side
+    candidates: Side
+    numbers: tuple[Rows, Rows] | None
+
+    def relevant(self, query: int) -> NDArray[np.bool_]:
+        """Which candidates (m,) are relevant to a query: those of its text, or with a class of its own."""
+        if self.numbers is not None:
+            return np.asarray(self.numbers[1] == self.numbers[0][query])
+        return np.asarray((self.candidates.classes & self.queries.classes[query]).any(axis=1))
+
+
 class Texts(NamedTuple):
     """Different texts in the order of letters, which of them each film has (n,), and the first film of each by id."""
 
@@ -119,7 +133,23 @@ class Texts(NamedTuple):
     first: Rows
 
 
-def _by_study(at: Evaluation, rows: Rows, protocol: Retrieval) -> tuple[dict[str, Answers], str]:
+def searches(task: Task, at: Evaluation) -> dict[str, Search]:
+    """What `run` ranks, by direction. Raises UsageError as `check` does."""
+    rows, protocol = check(task, at.corpus), _protocol(task)
+    if protocol.relevant == "class":
+        sides, _ = _class_sides(at, rows, protocol, findings_of(task, at.corpus))
+        return {name: Search(*pair, None) for name, pair in sides.items()}
+    films, reports, texts, _ = _study_sides(at, rows, protocol)
+    own = np.arange(len(reports.z))
+    both = {
+        "image to text": Search(films, reports, (texts.of_film, own)),
+        "text to image": Search(reports, films, (own, texts.of_film)),
+    }
+    return {name: both[name] for name in protocol.directions}
+
+
+def _study_sides(at: Evaluation, rows: Rows, protocol: Retrieval) -> tuple[Side, Side, Texts, str]:
+    """Films, reports, which report is whose, and how to say what the reports are."""
     texts = different_texts(at.corpus, rows)
     words = at.model.embed_texts(texts.texts)
     films = _films(at, rows, np.zeros((len(rows), 0), dtype=bool))
@@ -133,17 +163,21 @@ def _by_study(at: Evaluation, rows: Rows, protocol: Retrieval) -> tuple[dict[str
         _named("report", at.corpus.ids[owners]),
         _unknown(films.groups, len(owners)),
     )
+    how = "identical ones are one text, of the patient of its first film by id"
+    how = how if protocol.identical_texts == "merged" else "identical ones stay apart, and tie"
+    return films, reports, texts, f"the reports of {len(rows):,} films, {len(texts.texts):,} different ones; {how}"
+
+
+def _by_study(at: Evaluation, rows: Rows, protocol: Retrieval) -> tuple[dict[str, Answers], str]:
+    films, reports, texts, how = _study_sides(at, rows, protocol)
     pairs = np.stack([np.arange(len(rows)), texts.of_film], axis=1)
-    there, back = best_places(_numbers(films.z), _numbers(words), pairs, at.device)
-    own = np.ones(len(rows), dtype=np.int64), np.bincount(texts.of_film, minlength=len(owners))
+    there, back = best_places(_numbers(films.z), _numbers(reports.z), pairs, at.device)
+    own = np.ones(len(rows), dtype=np.int64), np.bincount(texts.of_film, minlength=len(reports.z))
     every = {
         "image to text": (films, reports, there, own[0]),
         "text to image": (reports, films, back, own[1]),
     }
-    found: dict[str, Answers] = {name: _places_of(*every[name]) for name in protocol.directions}
-    how = "identical ones are one text, of the patient of its first film by id"
-    how = how if protocol.identical_texts == "merged" else "identical ones stay apart, and tie"
-    return found, f"the reports of {len(rows):,} films, {len(texts.texts):,} different ones; {how}"
+    return {name: _places_of(*every[name]) for name in protocol.directions}, how
 
 
 def _places_of(queries: Side, candidates: Side, place: Place, relevant: Rows) -> Answers:
@@ -157,21 +191,28 @@ def _places_of(queries: Side, candidates: Side, place: Place, relevant: Rows) ->
 def _by_class(
     at: Evaluation, rows: Rows, protocol: Retrieval, findings: tuple[str, ...]
 ) -> tuple[dict[str, Answers], str]:
+    sides, how = _class_sides(at, rows, protocol, findings)
+    return {direction: _cuts_of(*pair, at.device) for direction, pair in sides.items()}, how
+
+
+def _class_sides(
+    at: Evaluation, rows: Rows, protocol: Retrieval, findings: tuple[str, ...]
+) -> tuple[dict[str, tuple[Side, Side]], str]:
+    """Queries that have a class, and candidates, of each direction; and what the texts are."""
     corpus, marks = at.corpus, _marks(at.corpus, rows)
     shown = rows[marks == ""]
     stated = corpus.stated[shown][:, [corpus.classes.index(name) for name in findings]]
     films = _films(at, shown, stated == 1)  # an uncertain finding is none, whatever the policy: as published
-    found: dict[str, Answers] = {}
+    found: dict[str, tuple[Side, Side]] = {}
     texts, how = (films, "none") if protocol.directions == ("image to image",) else _texts(at, shown, films, protocol)
     for direction in protocol.directions:
         if direction == "image to image":
             asked = rows[marks != ""]
             queries = _films(at, asked, marks[marks != ""][:, None] == np.array(findings, dtype=object))
-            found[direction] = _cuts_of(queries, films, at.device)
+            found[direction] = (queries, films)
         else:
-            sides = (films, texts) if direction == "image to text" else (texts, films)
-            found[direction] = _cuts_of(*sides, at.device)
-    return found, how
+            found[direction] = (films, texts) if direction == "image to text" else (texts, films)
+    return {name: (q.take(np.flatnonzero(q.classes.any(axis=1))), of) for name, (q, of) in found.items()}, how
 
 
 def _texts(at: Evaluation, rows: Rows, films: Side, protocol: Retrieval) -> tuple[Side, str]:
@@ -189,8 +230,8 @@ def _texts(at: Evaluation, rows: Rows, films: Side, protocol: Retrieval) -> tupl
 
 
 def _cuts_of(queries: Side, candidates: Side, device: str) -> Answers:
-    """Only queries that have a class; NaN for those whose classes no candidate has."""
-    queries, n = queries.take(np.flatnonzero(queries.classes.any(axis=1))), len(candidates.z)
+    """NaN for queries whose classes no candidate has."""
+    n = len(candidates.z)
     answerable = np.any(queries.classes & candidates.classes.any(axis=0), axis=1)
     found = cuts(
         _numbers(queries.z),

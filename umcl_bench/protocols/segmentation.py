@@ -20,7 +20,7 @@ from umcl_bench.models.segmenters import Segmenter, build_segmenter
 from umcl_bench.models.trunks import same_tensors
 from umcl_bench.protocols.base import Evaluation, Outcome, check_unused, film_rows, groups_of, need, splits_fitted
 from umcl_bench.protocols.fitted import by_id, figures_of_shares, fit_seed, note_schedule
-from umcl_bench.protocols.fractions import shares
+from umcl_bench.protocols.fractions import Share, shares
 from umcl_bench.spec import Baseline, Segmentation, Task
 from umcl_bench.training.augment import augment
 from umcl_bench.training.device import training_precision
@@ -80,13 +80,9 @@ def _where(corpus: Corpus) -> str:
 def run(task: Task, at: Evaluation) -> Outcome:
     """Counts of pixels for each film of the split, for each share of the training patients."""
     protocol, rows = _protocol(task), check(task, at.corpus)
-    train, val = (by_id(at.corpus, _masked(task, at.corpus, split)) for split in ("train", "val"))
     truth, parts, fits = at.masks(rows), {}, {}
-    for share, places in shares(
-        at.corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed
-    ).items():
-        chosen = train[places]
-        predict, fits[share.part] = at.once(share.part, partial(fit, task, at, chosen, val, fit_seed(at, share)))
+    for share, chosen in films_of_shares(task, at.corpus).items():
+        predict, fits[share.part] = at.once(share.part, partial(fit_share, task, at, share, chosen))
         fits[share.part] |= {"films": len(chosen), "patients": len(set(at.corpus.patients[chosen]))}
         counts = count_pixels(predict(at.films[rows]), truth)
         parts[share.part] = Scores(
@@ -100,6 +96,18 @@ def run(task: Task, at: Evaluation) -> Outcome:
         "fits": fits,
     }
     return Outcome(parts, facts, figures_of_shares(protocol.fractions, parts))
+
+
+def films_of_shares(task: Task, corpus: Corpus) -> dict[Share, Rows]:
+    """The training films with a mask of each share."""
+    protocol, train = _protocol(task), by_id(corpus, _masked(task, corpus, "train"))
+    found = shares(corpus.patients[train], protocol.fractions, protocol.draws, protocol.share_seed)
+    return {share: train[places] for share, places in found.items()}
+
+
+def fit_share(task: Task, at: Evaluation, share: Share, train: Rows) -> tuple[Predict, dict[str, Any]]:
+    """`fit` on a share's films, by the seed of that share."""
+    return fit(task, at, train, by_id(at.corpus, _masked(task, at.corpus, "val")), fit_seed(at, share))
 
 
 def count_pixels(predicted: Masks, truth: Masks) -> dict[str, Floats]:

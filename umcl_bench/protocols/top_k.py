@@ -113,6 +113,12 @@ def _cuts(cosines: Tensor, relevant: Tensor, ks: Sequence[int]) -> Iterator[tupl
         yield k, torch.stack([above.sum(1), tied_counts[0], (above & is_relevant).sum(1), tied_counts[1]])
 
 
+def exact_cosines(queries: Matrix, candidates: Matrix) -> NDArray[np.float64]:
+    """The cosines (n, m) that ranks are by, of a few queries: unit rows (n, d) and (m, d) without NaN."""
+    a, b = (_on_grid(rows, "cpu").double() for rows in (queries, candidates))
+    return np.asarray((a @ b.T).numpy())
+
+
 class _Side(NamedTuple):
     """The queries of one direction: the cosine of the best relevant candidate, and what was counted so far."""
 

@@ -1,4 +1,4 @@
-"""Which records a leaderboard is of."""
+"""Which records a leaderboard or a report is of."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ FILTERS: Mapping[str, Callable[[Record], Sequence[str]]] = {
     "task": lambda r: [r.result["task"]["name"]],
     "source": lambda r: [r.result["data"]["source"], r.result["data"]["fingerprint"]],
     "size": lambda r: [r.result["model"]["recipe"]["size"]["name"]],
+    "seed": lambda r: [str(r.result["seed"])],
     "setting": lambda r: [r.result["model"]["recipe"]["setting"]],
 }
 """What a record may be chosen by, and its names for it; a source also by its fingerprint, as it is in a caption."""

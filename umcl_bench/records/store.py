@@ -100,12 +100,20 @@ class Store:
         return self._read(self.root / "records" / hits[0])
 
     def records(self, reporter: Reporter, *, scores: bool = False) -> list[Record]:
-        """All records, in the order of their ids; one that is damaged or changed is warned about and left out.
+        """Those of `read`; what is left out is warned about."""
+        found, left_out = self.read(reporter, scores=scores)
+        for why in left_out:
+            reporter.warn(f"left out: {why}")
+        return found
+
+    def read(self, reporter: Reporter, *, scores: bool = False) -> tuple[list[Record], list[str]]:
+        """All records, in the order of their ids; and why others are left out: damaged, changed, or newer than this.
 
         With `scores`, those whose per-sample scores were changed, too: every file is read then. That scores were cut
         off is seen without. Of records without sums it is said that they have none.
         """
-        found = []
+        found: list[Record] = []
+        left_out: list[str] = []
         for folder in self._folders():
             try:
                 record = self._read(folder)
@@ -113,11 +121,11 @@ class Store:
                     record.check_scores()
                 found.append(record)
             except BenchError as error:
-                reporter.warn(f"left out: {error}")
+                left_out.append(str(error))
         unknown = [record.id for record in found if not record.sums]
         if unknown:
             reporter.warn(f"whether {unknown[0]} was changed can't be told ({len(unknown)} without {SUMS})")
-        return found
+        return found, left_out
 
     def add(self, record_id: str, result: dict[str, Any], parts: Parts) -> Record:
         """Writes a record whole, by renaming a finished folder into place."""
