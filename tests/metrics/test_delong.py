@@ -203,6 +203,14 @@ def test_equal_scores_are_no_difference_and_no_variance_is_no_test() -> None:
     assert np.isnan(logit_interval(perfect_and_constant, np.array([1.0, 0]))).all()
 
 
+def test_a_variance_that_is_but_rounding_has_no_interval() -> None:
+    """Obuchowski's sums over patients can cancel, and leave 3e-33 of a variance of 0."""
+    for left in (0.0, 3e-33, -3e-33):
+        areas = Areas(np.array([1 / 3]), np.array([[left]]))
+        assert np.isnan(logit_interval(areas, np.ones(1))).all()
+        assert np.isnan(contrast(areas, np.ones(1)).p)
+
+
 def test_the_logit_interval_stays_within_0_and_1_and_is_walds_for_many_films() -> None:
     low, high = logit_interval(Areas(np.array([0.98]), np.array([[0.02**2]])), np.array([1.0]))
     assert 0 < low < 0.98 < high < 1

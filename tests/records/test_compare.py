@@ -334,7 +334,7 @@ def test_where_seeds_disagree_only_these_trainings_are_better(tmp_path: Path) ->
         assert found.pairs[0].macro.p < 0.05
         (said,) = verdicts(found)
         assert said.startswith("On the phantom, these trainings of umcl are on average better than those of clip by ")
-        assert "; but so in 2 of 3 seeds (sd 0." in said
+        assert "; but only in 2 of 3 seeds (sd 0." in said
 
 
 def test_every_format_says_the_same(store: Store) -> None:

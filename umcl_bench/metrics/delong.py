@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from umcl_bench.metrics.scores import Floats, Names
 
+_ROUNDING = 1e-20
+"""What rounding may leave of a variance of 0."""
+
 
 @dataclass(frozen=True)
 class Areas:
@@ -99,7 +102,7 @@ def contrast(areas: Areas, weights: Floats, level: float = 0.95) -> Normal:
     from scipy.stats import norm
 
     value, variance = float(weights @ areas.auroc), float(weights @ areas.covariance @ weights)
-    if variance < 1e-20:  # what rounding leaves of 0
+    if variance < _ROUNDING:
         equal = abs(value) < 1e-10
         return Normal(value, value, value, 1.0) if equal else Normal(value, math.nan, math.nan, math.nan)
     error = math.sqrt(variance)
@@ -111,14 +114,14 @@ def logit_interval(areas: Areas, weights: Floats, level: float = 0.95) -> tuple[
     """The interval of a weighted mean of AUROCs (weights (m,) of sum 1), of one model or of several seeds or parts.
 
     It is symmetric about the mean's logit, whose standard error is that of the mean / (mean (1 - mean)), so that it
-    stays within 0 and 1 (Pepe 2003). Undefined where the mean is 0 or 1: the placements of a perfect
-    model do not vary, which says nothing of the next sample.
+    stays within 0 and 1 (Pepe 2003). Undefined where the mean is 0 or 1, or its variance 0: the placements of a
+    perfect (or constant) model do not vary, which says nothing of the next sample.
     """
     from scipy.special import expit, logit
     from scipy.stats import norm
 
     area, variance = float(weights @ areas.auroc), float(weights @ areas.covariance @ weights)
-    if not (variance > 0 and 0 < area < 1):
+    if not (variance > _ROUNDING and 0 < area < 1):
         return math.nan, math.nan
     reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
     return float(expit(logit(area) - reach)), float(expit(logit(area) + reach))

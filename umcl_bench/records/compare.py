@@ -117,10 +117,10 @@ def verdict(pair: Pair, found: Comparison) -> str:
     ahead = sum(sign * d > 0 for d in each)
     if len(each) < 2:
         return f"{better} is better than {worse} {told}"
-    over = f"so in {ahead} of {len(each)} seeds ({seeds_text(each)})"
+    over = f"in {ahead} of {len(each)} seeds ({seeds_text(each)})"
     if ahead == len(each):
-        return f"{better} is better than {worse} {told}; {over}"
-    return f"these trainings of {better} are on average better than those of {worse} {told}; but {over}"
+        return f"{better} is better than {worse} {told}; so {over}"
+    return f"these trainings of {better} are on average better than those of {worse} {told}; but only {over}"
 
 
 def seeds_text(each: Sequence[float]) -> str:
