@@ -19,7 +19,7 @@ from umcl_bench.metrics.intervals import estimate
 from umcl_bench.metrics.scores import PLAIN, Figure, Floats, Scores
 from umcl_bench.progress import Reporter
 from umcl_bench.records.compare import Comparison, compare_runs
-from umcl_bench.records.compare_report import remarks, rows, to_csv, to_json, to_text, verdicts
+from umcl_bench.records.compare_report import remarks, rows, says, to_csv, to_json, to_text, verdicts
 from umcl_bench.records.contenders import find_contenders
 from umcl_bench.records.describe import describe_record
 from umcl_bench.records.store import Store
@@ -252,6 +252,7 @@ def test_all_pairs_are_a_larger_family(store: Store) -> None:
 def test_one_sentence_says_what_the_figures_allow(store: Store) -> None:
     found = compared(store, "clip", "umcl", "siglip", task="zeroshot")
     worse, alike = verdicts(found)
+    assert [says(pair, found) for pair in found.pairs] == ["worse", ""]
     d = found.pairs[0].macro.estimate
     assert d.value < 0
     assert worse.startswith(
@@ -335,6 +336,7 @@ def test_where_seeds_disagree_only_these_trainings_are_better(tmp_path: Path) ->
         (said,) = verdicts(found)
         assert said.startswith("On the phantom, these trainings of umcl are on average better than those of clip by ")
         assert "; but only in 2 of 3 seeds (sd 0." in said
+        assert says(found.pairs[0], found) == ""  # as an ablation's claim is undecided
 
 
 def test_every_format_says_the_same(store: Store) -> None:

@@ -71,10 +71,11 @@ def model_row(pair: Pair) -> tuple[str, ...]:
 
 
 def says(pair: Pair, found: Comparison) -> str:
-    """'better' or 'worse', of the first of a pair, where p after the correction allows it; else ''."""
-    if math.isnan(pair.holm["macro"]) or pair.holm["macro"] >= 1 - found.how.level:
+    """'better' or 'worse', of the first of a pair, where p after the correction allows it and every seed agrees."""
+    value, p = pair.macro.estimate.value, pair.holm["macro"]
+    if math.isnan(p) or p >= 1 - found.how.level or any(value * d <= 0 for d in pair.macro.each):
         return ""
-    return "better" if pair.macro.estimate.value > 0 else "worse"
+    return "better" if value > 0 else "worse"
 
 
 def _has_classes(pair: Pair) -> bool:

@@ -138,7 +138,8 @@ def remarks(found: Across) -> list[str]:
         "too; each interval is for itself",
         f"intervals and p: paired bootstrap of each task's patients, {first.how.resamples:,} resamples or more (seed "
         f"{first.how.seed}), the same for all models; two-sided",
-        f"p (Holm): corrected for all {first.tests} comparisons here ({names}, on each task)",
+        f"p (Holm): corrected for all {first.tests} comparisons here ({names}, on each task); better or worse: p below "
+        f"{1 - first.how.level:.2g}, and every seed agrees",
         "tasks are of the same models, and many of the same films: that a model is ahead on several does not confirm "
         "that it is on one",
         "--task TASK has a task's classes, and its films, patients and fingerprints",
