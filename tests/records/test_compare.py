@@ -94,6 +94,8 @@ def test_of_a_run_that_was_made_again_the_first_counts_and_this_versions_before_
     add(store, "umcl", 0, scores_of(51), "an-older-one", lambda r: r["methods"].update(metrics=-1))
     (umcl, _) = find_contenders(["umcl", "clip"], "zeroshot", store.records(Reporter()))
     assert [r.id for r in umcl.records] == ["umcl-s0", "umcl-s1", "umcl-s2"]
+    told = remarks(compared(store, "umcl", "clip", task="zeroshot"))
+    assert "left out: umcl, seeds that were run again (umcl-again); the first counts" in told
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,20 @@ def test_of_a_seed_that_was_run_again_the_first_counts_whatever_it_scored(tmp_pa
     (table,) = tables_over_seeds(records)
     (first,) = (r for r in records if r.id == "b")
     assert [row[2] for row in table.rows] == ["0"]
+    assert table.footnotes[0] == "left out: seeds that were run again (a, c); the first counts"
     assert table.rows[0][3].startswith(f"{first.result['metrics']['auroc']['macro']['value']:.3f} [")
     values = [r.result["metrics"]["auroc"]["macro"]["value"] for r in records]
     assert max(values) != first.result["metrics"]["auroc"]["macro"]["value"]  # or it proves nothing
+
+
+def test_where_samples_are_not_the_same_after_all_the_table_says_why_there_are_no_ranks(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for model, n in (("umcl", 120), ("clip", 110)):
+        about, _ = record(model, 0, 1.5)
+        store.add(model, about, {"": scores_of(0, 1.5, n)})
+    (table,) = tables_over_seeds(store.records(Reporter()))
+    assert "rank [95 % CI]" not in table.header
+    assert table.footnotes[0].startswith("not ranked: the per-sample scores")
 
 
 def test_runs_by_other_versions_of_the_code_are_no_seeds_of_one_model(tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ def of_seeds(contenders: Sequence[Contender]) -> list[str]:
         if c.alone:
             told.append(f"left out: {c.label}, {_several(len(c.alone), 'seed')} that others lack "
                         f"({', '.join(map(str, c.alone))})")  # fmt: skip
+        if c.again:
+            told.append(f"left out: {c.label}, seeds that were run again ({', '.join(c.again)}); the first counts")
     return told
 
 

@@ -19,11 +19,15 @@ _DOCS = ("title", "paper", "evidence")
 
 @dataclass(frozen=True)
 class Contender:
-    """A model and its runs, by seed; of all contenders the runs are paired in this order. `alone` has no partner."""
+    """A model and its runs, by seed; of all contenders the runs are paired in this order.
+
+    Seeds that are `alone` have no partner, and runs made `again` of a seed do not count: both are left out.
+    """
 
     label: str
     records: tuple[Record, ...]
     alone: tuple[int, ...] = ()
+    again: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -40,7 +44,8 @@ def find_contenders(names: Sequence[str], task: str, records: Sequence[Record]) 
     for name in names:
         if not of_model(name, records):
             [_run(word.strip(), records) for word in name.split(",")]  # a misspelt name is said before all else
-    found = [_runs(name, task, records) for name in names]
+    of_names = [_runs(name, task, records) for name in names]
+    found = [runs for runs, _ in of_names]
     for at, runs in enumerate(found):
         if {r.id for r in runs} & {r.id for other in found[:at] for r in other}:
             raise UsageError(f"{names[at]} has runs that another name has too: a run is not compared with itself")
@@ -53,8 +58,8 @@ def find_contenders(names: Sequence[str], task: str, records: Sequence[Record]) 
             raise UsageError(f"no seed is on record for all, to pair runs by ({seeds}). Run what is missing")
         paired = [[r for r in runs if r.result["seed"] in common] for runs in found]
     alone = [tuple(r.result["seed"] for r in runs if r not in kept) for runs, kept in zip(found, paired, strict=True)]
-    labels = _labels(paired)
-    return [Contender(*of) for of in zip(labels, map(tuple, paired), alone, strict=True)]
+    labels, again = _labels(paired), [tuple(r.id for r in more) for _, more in of_names]
+    return [Contender(*of) for of in zip(labels, map(tuple, paired), alone, again, strict=True)]
 
 
 def of_model(name: str, records: Sequence[Record]) -> list[Record]:
@@ -62,8 +67,8 @@ def of_model(name: str, records: Sequence[Record]) -> list[Record]:
     return [r for r in records if name in (r.result["model"]["name"], model_name(r))]
 
 
-def _runs(name: str, task: str, records: Sequence[Record]) -> list[Record]:
-    """One run a seed, in the order of seeds."""
+def _runs(name: str, task: str, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """One run a seed, in the order of seeds; and runs of these seeds that were made again."""
     if of := of_model(name, records):
         tasks = sorted({r.result["task"]["name"] for r in of})
         if not task:
@@ -78,7 +83,7 @@ def _runs(name: str, task: str, records: Sequence[Record]) -> list[Record]:
     others = {r.result["task"]["name"] for r in found} - {task}
     if task and others:
         raise UsageError(f"{name} is of {', '.join(sorted(others))}, and --task is {task}. Leave --task out")
-    return sorted(found, key=lambda r: int(r.result["seed"]))
+    return sorted(found, key=lambda r: int(r.result["seed"])), []
 
 
 def _run(word: str, records: Sequence[Record]) -> Record:
@@ -91,8 +96,8 @@ def _run(word: str, records: Sequence[Record]) -> Record:
     return ids[hits[0]]
 
 
-def _one_kind(name: str, records: Sequence[Record]) -> list[Record]:
-    """The first run of each seed, where the runs differ by nothing else. Raises UsageError."""
+def _one_kind(name: str, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The first run of each seed, where the runs differ by nothing else, and the later ones. Raises UsageError."""
     kinds: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         data, task = record.result["data"], record.result["task"]
@@ -105,7 +110,8 @@ def _one_kind(name: str, records: Sequence[Record]) -> list[Record]:
     if len(firsts) > 1:
         told = "".join(f"\n  {_kind(runs)}: {','.join(r.id for r in runs)}" for runs in firsts)
         raise UsageError(f"{name} has {len(firsts)} kinds of runs of it; name those of one by their ids:{told}")
-    return firsts[0]
+    kept = {r.id for r in firsts[0]}
+    return firsts[0], [r for runs in kinds.values() for r in runs if r.id not in kept]
 
 
 def _kind(runs: Sequence[Record]) -> str:

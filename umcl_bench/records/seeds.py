@@ -84,12 +84,14 @@ class Standing:
 class Board:
     """The models of one task on the same films, the best first; `columns` stand beside the headline.
 
-    `ranked` is false where there is one model, or the films are not the same after all: then no row has a place.
+    `ranked` is false where there is one model, or the films are not the same after all: then no row has a place. Runs
+    made `again` of a seed are left out.
     """
 
     rows: tuple[Standing, ...]
     columns: tuple[Column, ...]
     ranked: bool
+    again: tuple[str, ...] = ()
 
     @property
     def result(self) -> dict[str, Any]:
@@ -113,9 +115,17 @@ class Board:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of places and marks has to know."""
-        return (*([self._places()] if self.ranked else []), *legend(self.records), *flips(self.records))
+        left_out = [f"left out: seeds that were run again ({', '.join(self.again)}); the first counts"]
+        return (
+            *([self._places()] if len(self.rows) > 1 else []),
+            *(left_out if self.again else []),
+            *legend(self.records),
+            *flips(self.records),
+        )
 
     def _places(self) -> str:
+        if not self.ranked:
+            return "not ranked: the per-sample scores of these runs are not of the same samples"
         how = self.rows[0].records[0].intervals()
         return (
             f"bold: the best; {AS_GOOD}: not significantly worse (p at least {1 - how.level:.2g}, corrected for the "
@@ -146,7 +156,9 @@ def _board(records: Sequence[Record]) -> Board:
         ranked, found = False, [NOWHERE] * len(runs)
         estimates = [estimate_figure(parts, metric, figure, how) for parts in runs]
     rows = [Standing(*of) for of in zip(firsts, estimates, found, strict=True)]
-    return Board(best_first(rows, key), tuple(columns_of(records[0].result)), ranked)
+    kept = {record.id for group in firsts for record in group}
+    again = tuple(record.id for record in records if record.id not in kept)
+    return Board(best_first(rows, key), tuple(columns_of(records[0].result)), ranked, again)
 
 
 def best_first(rows: Iterable[Standing], key: str) -> tuple[Standing, ...]:
