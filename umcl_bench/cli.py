@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -175,6 +175,7 @@ def show(
     by: Annotated[
         str, typer.Option(help="Of a run, its headline in subgroups too: sex, age, view, site, or several: sex,age.")
     ] = "",
+    json: opt.Json = False,
     store: opt.Store = None,
 ) -> None:
     """Show every named choice of a model or task, or all that is on record of a run."""
@@ -192,15 +193,19 @@ def show(
         raise unknown_name("setting", setting, get_args(Setting))
     if by and (plain in list_baselines() or plain_task(plain) in list_tasks()):
         raise UsageError(f"--by breaks down a run on record; {name} is none. `umcl-bench leaderboard` lists runs")
+    if by and json:
+        raise UsageError("--by is for people; the JSON of a run has its figures. Leave one of them out")
     if plain in list_baselines():
         baseline = get_baseline(name)
         shown = SIZES[size] if setting == "controlled" else baseline.published
         if shown is None:
             raise UsageError(f"there is no --setting paper for {name}: its paper names no towers and settings")
         file = str(file_of("baselines", plain))
-        typer.echo(describe.describe_model(baseline, shown, file, setting))  # type: ignore[arg-type]
+        tell = describe.model_data if json else describe.describe_model
+        _say(tell(baseline, shown, file, setting))  # type: ignore[arg-type]
     elif plain_task(plain) in list_tasks():
-        typer.echo(describe.describe_task(get_task(name), str(file_of("tasks", plain_task(plain)))))
+        tell_task = describe.task_data if json else describe.describe_task
+        _say(tell_task(get_task(name), str(file_of("tasks", plain_task(plain)))))
     else:
         from umcl_bench.progress import Reporter
 
@@ -209,12 +214,22 @@ def show(
         if not any(i.startswith(name) or i.endswith(name) for i in ids):
             raise unknown_name("model, task or run", name, [*list_baselines(), *list_tasks(), *ids])
         record = where.get(name)
+        if json:
+            _say(describe.record_data(record))
+            return
         told = [describe.describe_record(record)]
         if by:
             from umcl_bench.records.subgroups import describe_subgroups
 
             told.append(describe_subgroups(record, [word.strip() for word in by.split(",")]))
-        typer.echo("\n\n".join(told))
+        _say("\n\n".join(told))
+
+
+def _say(told: str | dict[str, Any]) -> None:
+    """Text as it is; data as JSON."""
+    import json
+
+    typer.echo(told if isinstance(told, str) else json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def _print_pairs(pairs: list[tuple[str, str]]) -> None:

@@ -17,6 +17,17 @@ _TAGS = {
 }  # fmt: skip
 
 
+def model_data(baseline: Baseline, size: Size, file: str, setting: Setting = "controlled") -> dict[str, Any]:
+    """As plain data, with the digest that records have."""
+    recipe = Recipe(baseline, size, setting=setting)
+    return {"kind": "model", "file": file, "digest": digest(recipe), "recipe": to_dict(recipe)}
+
+
+def task_data(task: Task, file: str) -> dict[str, Any]:
+    """As plain data, with the digest that records have."""
+    return {"kind": "task", "file": file, "digest": digest(task), "spec": to_dict(task)}
+
+
 def describe_model(baseline: Baseline, size: Size, file: str, setting: Setting = "controlled") -> str:
     """The model's choices at a size: value, and where it comes from."""
     recipe = Recipe(baseline, size, setting=setting)
@@ -75,6 +86,26 @@ def describe_record(record: Record) -> str:
     return "\n".join([*lines, *_figures(record)])
 
 
+def record_data(record: Record) -> dict[str, Any]:
+    """The record as plain data: each AUROC with DeLong's interval too, and each mean with its undefined classes.
+
+    Raises BenchError for changed scores.
+    """
+    record.check_scores()
+    metrics: dict[str, Any] = {}
+    for key, estimates in record.result["metrics"].items():
+        more: dict[str, Any] = {name: {"delong": ends} for name, ends in _analytic(record, key).items()}
+        if "macro" in estimates:
+            more["macro"] = {"undefined_classes": _lacking(estimates)}
+        metrics[key] = {name: {**estimate, **more.get(name, {})} for name, estimate in estimates.items()}
+    return {"id": record.id, **record.result, "metrics": metrics}
+
+
+def _lacking(estimates: dict[str, Any]) -> list[str]:
+    """The classes without a figure, which are not in the mean."""
+    return [name for name, e in estimates.items() if name != "macro" and e["value"] is None]
+
+
 def _figures(record: Record) -> list[str]:
     """Every figure with its interval and counts; beside the bootstrap's interval of a class's AUROC the analytic."""
     metrics, lines = record.result["metrics"], []
@@ -101,7 +132,7 @@ def _counts(name: str, estimates: dict[str, Any]) -> str:
     classes = [key for key in estimates if key != "macro"]
     if name != "macro" or len(classes) < 2:
         return counts or f"n {e['n']}"
-    lacking = [key for key in classes if estimates[key]["value"] is None]
+    lacking = _lacking(estimates)
     said = f"n {e['n']}, over {len(classes) - len(lacking)} of {len(classes)} classes"
     return f"{said}; undefined: {', '.join(lacking)}" if lacking else said
 

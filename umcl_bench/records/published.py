@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from umcl_bench.records.leaderboard import DASH, Table
 from umcl_bench.records.seeds import Board, Standing, decimals
 
 SEEN = ("paper", "re-quotation")
+_ANOTHER = re.compile(r"\b(has|have|report) 0\.\d")  # in notes: another source's figure, which is no row of its own
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,20 @@ def published() -> list[Published]:
 
 
 def disagreements(rows: Iterable[Published]) -> list[list[Published]]:
-    """The figures of a model by one metric on one benchmark for which papers do not report the same."""
+    """The figures of a model by one metric on one benchmark for which papers do not report the same.
+
+    Also single figures whose notes have another's. Dice of a finding and mean Dice stand together, under their names.
+    """
     groups: dict[tuple[str, ...], list[Published]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.protocol.partition(" (")[0], row.metric.partition(" (")[0]), []).append(row)
-    return [of for of in groups.values() if len({row.paper for row in of}) > 1 and len({row.value for row in of}) > 1]
+        metric = row.metric.partition(" (")[0].replace("mdice", "dice")
+        groups.setdefault((row.model, row.protocol.partition(" (")[0], metric), []).append(row)
+    return [
+        of
+        for of in groups.values()
+        if (len({row.paper for row in of}) > 1 and len({row.value for row in of}) > 1)
+        or any(_ANOTHER.search(row.notes) for row in of)
+    ]
 
 
 def published_tables(boards: Sequence[Board]) -> list[Table]:
@@ -87,7 +98,8 @@ def published_tables(boards: Sequence[Board]) -> list[Table]:
         ),
         Table(
             title="Where papers disagree",
-            caption="the same model, benchmark and metric, with other figures",
+            caption="the same model, benchmark and metric, with other figures; some of these are in the notes alone. "
+            "dice is of the finding, mdice the mean of that and the background's, and so higher: never mix them",
             header=("model", "protocol", "metric", "published", "paper", "seen", "notes"),
             rows=tuple(
                 (row.model, row.protocol, row.metric, decimals(row.value), row.paper, row.seen, row.notes)
