@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tests.conftest import Quick, write_folder
 from umcl_bench.data.corpus import Box, Corpus
 from umcl_bench.data.films import FilmStack, ReadFilms
 from umcl_bench.data.phantom.plays import play
-from umcl_bench.errors import DataError
+from umcl_bench.errors import DataError, UsageError
 from umcl_bench.examples import base, retrieval, segmentation, zero_shot
 from umcl_bench.examples.base import Asked, compared, drawn, outline_of
 from umcl_bench.metrics.scores import Scores
@@ -285,6 +286,18 @@ def test_equal_records_give_equal_pictures_and_what_can_not_be_shown_is_named(qu
     assert re.search(r"`umcl-bench repeat untrained-\S+ --keep STORE` makes run and checkpoint again", text)
 
 
+def test_a_model_without_patches_is_named(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(model: RandomEmbeddings, films: NDArray[np.uint8], stride: int) -> NoReturn:
+        raise UsageError("it has no patches")
+
+    assert quick("run", "--model", "random", "--task", "zeroshot-chexpert", "-q")[0] == 0
+    monkeypatch.setattr(RandomEmbeddings, "embed_patches", none)
+    code, _, error = quick("report", "zeroshot-chexpert", "-o", str(tmp_path / "r"), "--films", "1", "-q")
+    assert code == 0, error
+    assert "- films of random (tiny), seed 0, for it has no patches" in text_of(tmp_path / "r")
+    assert pictures(tmp_path / "r") == set()
+
+
 def test_films_of_patients_are_announced_and_may_have_moved(quick: Quick, tmp_path: Path, phantom: Corpus) -> None:
     films = write_folder(tmp_path / "films", phantom)
     assert quick("run", "--model", "random", "--task", "zeroshot,retrieval", "--data", str(films), "-q")[0] == 0
@@ -345,7 +358,7 @@ def test_filters_and_what_is_left_out(quick: Quick, tmp_path: Path) -> None:
     assert code == 0, error
     assert f"left out: {folders[2]}" in error
     text = text_of(tmp_path / "r")
-    assert "1 runs on record. Made by `umcl-bench report zeroshot-chexpert" in text
+    assert "1 run on record. Made by `umcl-bench report zeroshot-chexpert" in text
     assert "--seed 0`" in text
     assert "Left out, for they are no records that this version can trust:" in text
     assert f"- {folders[2] / 'result.json'} is not what was written" in text

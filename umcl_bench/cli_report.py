@@ -25,7 +25,7 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Replace the report that is there.")] = False,
     films: Annotated[
         int | None,
-        typer.Option(min=1, max=8, help="Pictures of so many films of each class or direction, too. [none]"),
+        typer.Option(min=1, max=8, help="Pictures of so many films of each class or direction, too. (none)"),
     ] = None,
     source: Annotated[
         str, typer.Option(help="Only these data: phantom, another source, or the fingerprint in a caption.")
@@ -34,16 +34,16 @@ def report(
     setting: Annotated[str, typer.Option(help="Only controlled, or only paper.")] = "",
     seed: Annotated[str, typer.Option(help="Only runs of this seed, or several (0,1).")] = "",
     data: Annotated[
-        str | None, typer.Option(help="With --films: where the data are by now. [where records say they were]")
+        str | None, typer.Option(help="With --films: where the data are by now. (where records say)")
     ] = None,
-    device: Annotated[str, typer.Option(help="With --films: auto, cpu or cuda. [as the records' commands say]")] = "",
+    device: Annotated[str, typer.Option(help="With --films: auto, cpu or cuda. (as the records' commands say)")] = "",
     store: opt.Store = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Write a report of what is on record: tables, pictures (SVG and PNG), what is missing, and the commands.
 
-    Ranks, intervals and pictures are of the stored per-sample scores, and nothing is run. With --films the records'
-    models look at a few films again: what retrieval finds, where prompts light up, the masks of segmentation.
+    All is of the stored per-sample scores, and nothing is run. With --films the models of the records look at some
+    films again: what retrieval finds, where prompts light up, the masks of segmentation.
     """
     from umcl_bench.progress import Reporter
     from umcl_bench.records.store import Store
@@ -81,14 +81,12 @@ def repeat(
     scores: Annotated[
         bool, typer.Option("--scores", help="Train nothing: score the record's checkpoint again. Seconds, not minutes.")
     ] = False,
-    data: Annotated[
-        str | None, typer.Option(help="Where the data are by now. [where the record says they were]")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help="Where the data are by now. (where the record says)")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="A store for the new run, which stays; unless said, it goes away.")
     ] = None,
     store: opt.Store = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda. [as the record's command says]")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda. (as the record's command says)")] = "",
     workers: opt.Workers = 0,
     json: opt.Json = False,
     quiet: opt.Quiet = False,

@@ -140,7 +140,7 @@ def _text(wanted: Wanted, sections: Sequence[Section], lacking: Sequence[str]) -
     if shown:
         lines += [warning(shown), ""]
     trained = "no model was trained for it" if shown else "nothing was run for it"
-    lines.append(f"{runs} runs on record. Made by `{wanted.command}`; {trained}.")
+    lines.append(f"{runs} {'run' if runs == 1 else 'runs'} on record. Made by `{wanted.command}`; {trained}.")
     if lacking:
         lines += ["", f"Not on record, and so not here: {', '.join(lacking)}."]
     if wanted.left_out:
