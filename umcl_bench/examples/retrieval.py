@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from umcl_bench.errors import DataError
-from umcl_bench.examples.base import RULE, Asked, Shown, compared, drawn, rows_of, short
+from umcl_bench.examples.base import RULE, Asked, Shown, compared, drawn, short
 from umcl_bench.metrics.ranking import HITS, expected_hit, expected_rank
 from umcl_bench.protocols.base import Evaluation
 from umcl_bench.protocols.retrieval import Search, Side, findings_of, searches
@@ -49,6 +50,7 @@ def draw(asked: Asked) -> list[Shown]:
 def ranked(asked: Asked) -> dict[str, list[Ranked]]:
     """The chosen queries of each direction. Raises DataError for one that the data do not have any more."""
     scores, found = asked.parts[asked.part], {}
+    row_of = {str(id_): row for row, id_ in enumerate(asked.at.corpus.ids)}
     for number, (direction, search) in enumerate(searches(asked.task, asked.at).items()):
         column = scores.classes.index(direction)
         columns = {name: values[:, column] for name, values in scores.columns.items()}
@@ -56,13 +58,13 @@ def ranked(asked: Asked) -> dict[str, list[Ranked]]:
         known = np.flatnonzero(~np.isnan(columns[f"hit@{HITS[0]}"]))
         place = {str(scores.id[row]): row for row in known.tolist()}
         found[direction] = [
-            _rank(asked, search, id_, {name: float(of[place[id_]]) for name, of in columns.items()})
+            _rank(asked, search, row_of, id_, {name: float(of[place[id_]]) for name, of in columns.items()})
             for id_ in drawn(place, asked.count, number)
         ]
     return found
 
 
-def _rank(asked: Asked, search: Search, id_: str, stored: dict[str, float]) -> Ranked:
+def _rank(asked: Asked, search: Search, row_of: dict[str, int], id_: str, stored: dict[str, float]) -> Ranked:
     queries, candidates, corpus = search.queries, search.candidates, asked.at.corpus
     at_query = np.flatnonzero(queries.id.astype(str) == id_)
     if not len(at_query):
@@ -74,16 +76,16 @@ def _rank(asked: Asked, search: Search, id_: str, stored: dict[str, float]) -> R
     place = int((cosines > best).sum()), int((cosines == best).sum()), int((relevant & (cosines == best)).sum())
     remade = {f"hit@{k}": float(expected_hit(*place, k)) for k in HITS} | {"rank": float(expected_rank(*place))}
     nearest = np.lexsort((candidates.id.astype(str), -cosines))[:NEAREST].tolist()
-    findings = findings_of(asked.task, corpus)
+    item = partial(_item, asked.at, row_of, findings_of(asked.task, corpus))
     answer = Answer(
-        _item(asked.at, queries, query, findings),
-        [Found(_item(asked.at, candidates, c, findings), float(cosines[c]), bool(relevant[c])) for c in nearest],
+        item(queries, query),
+        [Found(item(candidates, c), float(cosines[c]), bool(relevant[c])) for c in nearest],
         f"first hit: {remade['rank']:g} of {len(cosines):,}",
     )
     return Ranked(id_, answer, {name: remade[name] for name in stored}, stored)
 
 
-def _item(at: Evaluation, side: Side, number: int, findings: tuple[str, ...]) -> Item:
+def _item(at: Evaluation, row_of: dict[str, int], findings: tuple[str, ...], side: Side, number: int) -> Item:
     """A film, a film's report, or a sentence, by the id that the protocol has for it; and its classes."""
     id_ = str(side.id[number])
     kind, _, name = id_.partition(": ")
@@ -91,6 +93,6 @@ def _item(at: Evaluation, side: Side, number: int, findings: tuple[str, ...]) ->
     if kind == "sentence":
         return Item(kind, classes, text=name)
     if kind == "report":
-        text = " ".join(str(at.corpus.reports[rows_of(at.corpus, [name])[0]]).split())
+        text = " ".join(str(at.corpus.reports[row_of[name]]).split())
         return Item(f"report of {short(name)}", classes, text=text)
-    return Item(short(id_), classes, at.films[int(rows_of(at.corpus, [id_])[0])])
+    return Item(short(id_), classes, at.films[row_of[id_]])
