@@ -27,6 +27,9 @@ _NO_LETTER = re.compile(r"[^\x00-\x7fÀ-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿ]")  # what
 ROOM, GAP, LINES = 72, 2, 38
 """Characters of \\small between the margins of article and between two columns, and lines of a page."""
 
+WAITING = 20
+"""Tables that may wait for a place before a page is begun; LaTeX takes 52."""
+
 HEAD = f"% \\usepackage{{booktabs}}\n% a table wider than about {ROOM} characters or longer than a page is in pieces\n"
 
 
@@ -39,7 +42,8 @@ def to_latex(found: Iterable[Table]) -> str:
     for table in found:
         parts = [page for piece in pieces(table, ROOM, GAP) for page in _pages(piece)]
         told += [_table(piece, first=at == 0) for at, piece in enumerate(parts)]
-    return HEAD + "\n".join(told)
+    breaks = ["\\clearpage\n" if at and at % WAITING == 0 else "" for at in range(len(told))]
+    return HEAD + "\n".join(map("".join, zip(breaks, told, strict=True)))
 
 
 def _pages(table: Table) -> list[Table]:

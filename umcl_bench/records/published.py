@@ -99,7 +99,7 @@ def published_tables(boards: Sequence[Board]) -> list[Table]:
         Table(
             title="Where papers disagree",
             caption="the same model, benchmark and metric, with other figures; some of these are in the notes alone. "
-            "dice is of the finding, mdice the mean of that and the background's, and so higher: never mix them",
+            "dice is of the finding, mdice the mean of that and the background's: never mix them",
             header=("model", "protocol", "metric", "published", "paper", "seen", "notes"),
             rows=tuple(
                 (row.model, row.protocol, row.metric, decimals(row.value), row.paper, row.seen, row.notes)
