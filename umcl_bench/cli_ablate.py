@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PAGE, ROWS, DATA = "README.md", "ablation.csv", "ablation.json"
 
+What = Annotated[
+    str, typer.Argument(help="prompts, loss, data, ladder or batch; or a model, with --vary.", metavar="WHAT")
+]
 Vary = Annotated[
     list[str] | None, typer.Option(help="Of a model, a field and its values: length=4,8,16. May be repeated.")
 ]
@@ -42,9 +45,7 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="The folder 
 
 
 def ablate(
-    what: Annotated[
-        str, typer.Argument(help="prompts, loss, data, ladder or batch; or a model, with --vary.", metavar="WHAT")
-    ],
+    what: What,
     vary: Vary = None,
     arm: Only = None,
     model: Annotated[str, typer.Option(help="With loss, data or batch: another model than umcl.")] = "",
