@@ -323,6 +323,11 @@ def test_light_and_dark_and_a_phone(browser: Chrome) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     browser.execute_script("for (const of of document.querySelectorAll('details')) of.open = true")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360  # tables scroll by themselves
+    browser.execute_script("document.querySelector('.how').click()")
+    script = "const dialog = document.getElementById('dialog'); return [dialog.scrollWidth, dialog.clientWidth]"
+    wanted, there = browser.execute_script(script)
+    assert wanted <= there <= 360
+    browser.execute_script("document.getElementById('dialog').close()")
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
