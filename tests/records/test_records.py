@@ -116,6 +116,55 @@ def test_a_damaged_record_is_named_and_does_not_stop_the_rest(
     assert "empty is no whole record: id, command" in said
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("model", {}, "model.name, model.digest, model.recipe.setting, model.recipe.size.name, model.recipe.repeat"),
+        ("data.fingerprint", 7, "data.fingerprint"),
+        ("leaks.labels_seen", None, "leaks.labels_seen"),
+        ("seed", "0", "seed"),
+        ("headline", "auprc", "metrics.auprc"),
+        ("metrics.auroc", "high", "metrics.auroc.macro"),
+        ("metrics.auroc.Edema", 0.9, "metrics.auroc.Edema"),
+        ("metrics.auroc.macro.value", "0.9", "metrics.auroc.macro"),
+        ("metrics.auroc.macro.n", None, "metrics.auroc.macro"),
+    ],
+)
+def test_a_record_that_was_written_by_hand_is_left_out_by_what_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str, value: object, said: str
+) -> None:
+    """Without sums nothing else tells: one such record would stop every table."""
+    store = Store(tmp_path)
+    at = add(store, "bad").folder
+    add(store, "good")
+    edit(at, place, value)
+    assert [r.id for r in store.records(Reporter(quiet=True), scores=True)] == ["good"]
+    assert f"{at} is no whole record: {said} missing or not of its kind; move it away" in capsys.readouterr().err
+
+
+def test_a_record_with_a_metric_of_another_version_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path)
+    at = add(store, "bad").folder
+    add(store, "good")
+    edit(at, "metrics.newer (10%)", {"macro": estimate(0.5)})
+    assert [r.id for r in store.records(Reporter(quiet=True))] == ["good"]
+    assert "bad/result.json has metrics that this version does not know: newer; move" in capsys.readouterr().err
+
+
+def edit(folder: Path, place: str, value: object) -> None:
+    """Puts `value` at a place of result.json, as someone who takes the sums away."""
+    (folder / "SHA256SUMS").unlink()
+    whole = json.loads((folder / "result.json").read_text())
+    *above, last = place.split(".")
+    at = whole
+    for key in above:
+        at = at[key]
+    at[last] = value
+    (folder / "result.json").write_text(json.dumps(whole))
+
+
 def change(name: str, at: Path) -> None:
     """What befalls a record: a file that is cut off, or edited by hand."""
     file, _, how = name.partition(" ")

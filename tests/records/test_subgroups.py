@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Quick
+from tests.records.test_records import estimate, result
 from umcl_bench.errors import UsageError
 from umcl_bench.metrics.scores import PLAIN, Scores
 from umcl_bench.metrics.subgroups import subgroups
@@ -29,12 +30,11 @@ def scores_of(**groups: list[str]) -> Scores:
 
 
 def record(where: Path, scores: Scores, headline: str = "auroc", **more: Any) -> Record:
-    empty: dict[str, Any] = {key: {} for key in ("model", "task", "data", "leaks", "training", "protocol")}
-    result = {
-        **empty, "command": "umcl-bench run --model umcl --task zeroshot", "seed": 0, "headline": headline,
-        "metrics": {}, "warnings": [], "intervals": dataclasses.asdict(HOW), **more,
+    whole = {
+        **result(), "headline": headline, "metrics": {headline: {"macro": estimate(0.5)}},
+        "intervals": {**dataclasses.asdict(HOW), "patients": 120}, **more,
     }  # fmt: skip
-    return Store(where).add("umcl-run", result, {"": scores})
+    return Store(where).add("umcl-run", whole, {"": scores})
 
 
 SEX, AGE = ["F", "M"] * 60, [*["30"] * 58, *["50"] * 55, *["90"] * 5, "", ""]

@@ -18,21 +18,13 @@ from umcl_bench.errors import BenchError, unknown_name
 from umcl_bench.locks import held
 from umcl_bench.metrics.scores import Figure, Parts, Scores, load_parts, save_parts
 from umcl_bench.progress import Reporter
+from umcl_bench.records.shape import lacking, unknown_metrics
 from umcl_bench.spec import Intervals
 
 SCHEMA = 1
 DEFAULT = "runs"
 RESULT, SCORES, SUMS = "result.json", "scores.parquet", "SHA256SUMS"
 """A record's files; the last has the digests of the others, as `sha256sum -c SHA256SUMS` reads them."""
-KEYS: dict[str, type] = {
-    "id": str,
-    "command": str,
-    "seed": int,
-    "headline": str,
-    "warnings": list,
-    **dict.fromkeys(("model", "task", "data", "metrics", "intervals", "leaks", "training", "protocol"), dict),
-}
-"""What tables and `show` read from result.json: without one of these a record is damaged."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +164,14 @@ class Store:
         if schema != SCHEMA:
             newer = " (a newer umcl-bench wrote it)" if isinstance(schema, int) and schema > SCHEMA else ""
             raise BenchError(f"{path} has schema {schema}{newer}; this version reads schema {SCHEMA}")
-        missing = [key for key in KEYS if not isinstance(result.get(key), KEYS[key])]
+        missing = lacking(result)
         if missing or not (folder / SCORES).is_file():
-            raise BenchError(f"{folder} is no whole record: {', '.join(missing) or SCORES} missing; move it away")
+            told = f"{', '.join(missing)} missing or not of its kind" if missing else f"{SCORES} missing"
+            raise BenchError(f"{folder} is no whole record: {told}; move it away")
+        if unknown := unknown_metrics(result):
+            raise BenchError(
+                f"{path} has metrics that this version does not know: {', '.join(unknown)}; move {folder} away"
+            )
         if result["id"] != folder.name:
             raise BenchError(f"{folder} holds the record {result['id']}, a copy that would count again; move it away")
         _check_end(folder / SCORES)
