@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Quick, read_table, write_table
-from umcl_bench import cli_ablate
-from umcl_bench.ablate import Ask, find_ablation, only, parse_dials, requests_of
+from umcl_bench import ablate, cli_ablate
+from umcl_bench.ablate import Ask, find_ablation, look, only, parse_dials, requests_of
 from umcl_bench.errors import UsageError
 from umcl_bench.plan import make_recipe
 from umcl_bench.records.ablation import Cell
+from umcl_bench.records.store import Store
 from umcl_bench.registry import get_baseline, get_task
 from umcl_bench.request import Request
 from umcl_bench.spec import ABLATIONS, LOSSES, Ablation, Prompt
@@ -133,6 +134,7 @@ def test_a_models_fields_are_varied_one_at_a_time() -> None:
         ("umcl", (), "--vary FIELD=a,b,c"),
         ("umcl", ("lenght=4",), "Did you mean"),
         ("umcl", ("length",), "write FIELD=a,b,c"),
+        ("umcl", ("=4",), "write FIELD=a,b,c"),
         ("umcl", ("length=8",), "is so already"),
         ("loss", ("length=4",), "leave one out"),
         ("random", ("views=2",), "not trained"),
@@ -262,6 +264,24 @@ def test_a_folder_of_other_things_is_not_touched(quick: Quick, tmp_path: Path) -
     assert os.listdir(folder) == ["thesis.txt"]
 
 
+def test_a_place_where_nothing_may_be_written_is_said_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(UsageError, match="nothing may be written in"):
+        cli_ablate.check_folder(tmp_path / "found")
+
+
+def test_a_dial_out_of_its_range_is_said_before_any_source_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablate, "look_ahead", lambda *_, **__: pytest.fail("looked at a source"))
+    for wrong in (9.0, float("nan")):
+        requests = requests_of(ask(ABLATIONS["ladder"], dial="similarity", values=(0.0, wrong)))
+        with pytest.raises(UsageError, match=r"similarity is .*must lie between 0 and 1"):
+            look(requests, Store(tmp_path), elsewhere=False)
+
+
 def test_under_torchrun_it_does_not_start(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
@@ -286,7 +306,7 @@ def test_a_picture_that_fails_leaves_what_was_there(
     monkeypatch.setattr(picture, "draw", fails)
     code, _, err = quick(*line)
     assert code == 1
-    assert "could not be written" in err
+    assert "could not be written: No space left on device. The runs are on record: make room" in err
     assert (folder / "README.md").read_bytes() == before
     assert not list(tmp_path.glob(".found*"))
 
@@ -299,7 +319,7 @@ def test_a_run_that_fails_is_told_and_nothing_is_written(
 
     def fails(request: Request, *rest: object) -> object:
         if request.model == "umcl+length=4":
-            raise RuntimeError("a full disk")
+            raise OSError(28, "No space left on device")
         return real(request, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(local, "run", fails)
@@ -307,6 +327,7 @@ def test_a_run_that_fails_is_told_and_nothing_is_written(
     code, _, err = quick(*line)
     assert code == 1
     assert "1 of the runs failed, as umcl-bench run --model umcl+length=4" in err
+    assert "the free space. The same command goes on" in err
     assert not (tmp_path / "found").exists()
     monkeypatch.setattr(local, "run", real)
     code, _, err = quick(*line)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from umcl_bench import cli_data
 from umcl_bench import cli_options as opt
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import BenchError, UsageError
 
 
 def error_of(*arguments: str) -> str:
@@ -36,6 +36,17 @@ def test_what_can_not_be_written_is_said_before_the_work(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(UsageError, match=f"nothing may be written in {tmp_path}"):
         opt.check_output(tmp_path / "x.txt")
+
+
+def test_a_full_disk_is_told_by_the_file_and_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")  # as write(2) has it: without a name
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(BenchError, match=f"{tmp_path}/board.html could not be written: No space left on device"):
+        opt.write_whole(tmp_path / "board.html", "text")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_device_and_a_link_are_not_replaced(tmp_path: Path) -> None:

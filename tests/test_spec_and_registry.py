@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from umcl_bench import registry
-from umcl_bench.errors import UsageError
+from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.spec import SIZES, TINY, Baseline, Evidence, Objective, Prompt, Recipe, Task, ZeroShot, digest, to_dict
 
 
@@ -80,6 +80,11 @@ def test_a_misspelt_name_gets_suggestions() -> None:
         registry.get_baseline("umlc")
     with pytest.raises(UsageError, match=r"no task is named 'zeroshot-chexprt'. Did you mean 'zeroshot-chexpert'"):
         registry.get_task("zeroshot-chexprt")
+
+
+def test_names_with_commas_are_told_apart() -> None:
+    said = str(unknown_name("version", "umcl,64", ["umcl, 64", "umcl, 128"]))
+    assert said.endswith("There are: 'umcl, 128', 'umcl, 64'.")
 
 
 LEAF = '''"""Mine."""

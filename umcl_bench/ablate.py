@@ -64,7 +64,7 @@ def find_ablation(what: str, vary: Sequence[str], model: str = "") -> Ablation:
 def _changes(field: str) -> list[str]:
     name, equals, values = field.partition("=")
     found = [value.strip() for value in values.split(",") if value.strip()]
-    if not equals or not found:
+    if not name.strip() or not equals or not found:
         raise UsageError(f"--vary {field!r}: write FIELD=a,b,c, as in length=4,8,16")
     return [f"{name.strip()}={value}" for value in found]
 
@@ -143,11 +143,11 @@ def look(requests: Mapping[tuple[Cell, int], Request], store: Store, *, elsewher
     by_source: dict[str, dict[str, Request]] = {}
     for request in requests.values():
         by_source.setdefault(str(sorted(request.dials.items())), {}).setdefault(command(request), request)
-    groups = []
-    for of in by_source.values():
-        source = source_of(next(iter(of.values())))
-        groups.append(Group(source, tuple(look_ahead(list(of.values()), store, source, elsewhere=elsewhere))))
-    return groups
+    sources = [source_of(next(iter(of.values()))) for of in by_source.values()]  # a wrong dial is said at once
+    return [
+        Group(source, tuple(look_ahead(list(of.values()), store, source, elsewhere=elsewhere)))
+        for source, of in zip(sources, by_source.values(), strict=True)
+    ]
 
 
 def runs_of(
@@ -170,8 +170,8 @@ def runs_of(
     failed = [outcome for outcome in outcomes if outcome.why and not outcome.unfit]
     if failed:
         raise BenchError(
-            f"{len(failed)} of the runs failed, as {command(failed[0].request)}: {failed[0].why}. The same command "
-            "goes on from what is on record"
+            f"{len(failed)} of the runs failed, as {command(failed[0].request)}: {failed[0].why.rstrip('.')}. The same "
+            "command goes on from what is on record"
         )
     cells: dict[Cell, tuple[Record, ...]] = {}
     left_out = []

@@ -183,9 +183,12 @@ def _start(
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UsageError where `folder` is there and is not the outcome of an ablation, which is replaced."""
-    if not folder.absolute().parent.is_dir():
-        raise UsageError(f"--output {folder}: there is no folder {folder.absolute().parent}")
+    """Raises UsageError where `folder` can't be made, or is there and no outcome of an ablation, which is replaced."""
+    above = folder.absolute().parent
+    if not above.is_dir():
+        raise UsageError(f"--output {folder}: there is no folder {above}")
+    if not os.access(above, os.W_OK):
+        raise UsageError(f"--output {folder}: nothing may be written in {above}; name another folder with -o")
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"--output {folder} is a file or a link; name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / DATA).is_file():
@@ -213,6 +216,9 @@ def write_folder(folder: Path, found: Study, command: str) -> None:
         else:
             part.rename(folder)
     except OSError as error:
-        raise BenchError(f"{folder} could not be written: {error}") from error
+        raise BenchError(
+            f"{folder} could not be written: {error.strerror or error}. The runs are on record: make room, and the "
+            "same command writes it"
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

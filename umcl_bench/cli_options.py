@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from umcl_bench.errors import Stopped, UsageError, unknown_name
+from umcl_bench.errors import BenchError, Stopped, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from umcl_bench.data.readers import ReadOptions
@@ -292,11 +292,13 @@ def check_output(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file that is there whole or not at all."""
+    """Writes a file that is there whole or not at all. Raises BenchError where it can't be written."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
+    except OSError as error:  # a full disk's has no name
+        raise BenchError(f"{path} could not be written: {error.strerror or error}. Check the free space") from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -37,7 +37,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    listed = ", ".join(names[:_MOST_NAMES]) or "none"
+    told = [repr(n) for n in names] if any("," in n for n in names) else names  # 'continuous, 8' is one name
+    listed = ", ".join(told[:_MOST_NAMES]) or "none"
     return UsageError(f"no {kind} is named {name!r}.{hint} There are: {listed}{more}.")
 
 
