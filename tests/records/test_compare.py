@@ -102,7 +102,8 @@ def test_of_a_run_that_was_made_again_the_first_counts_and_this_versions_before_
     ("names", "task", "said"),
     [
         (["umcl", "clip"], "", r"umcl is a model: say on which --task \(zeroshot\)"),
-        (["umcl", "clip"], "retrieval", "umcl has no run of retrieval on record; of these it has: zeroshot"),
+        (["umcl", "umcl"], "zeroshot", "umcl is named twice"),
+        (["umcl", "clip"], "retrieval", "no task that umcl has on record is named 'retrieval'. There are: zeroshot"),
         (["umcl-s0", "clip-s0"], "retrieval", "umcl-s0 is of zeroshot, and --task is retrieval"),
         (["umlc", "clip"], "zeroshot", "no model or run on record is named 'umlc'. Did you mean 'umcl'"),
         (["umcl-s", "clip"], "zeroshot", "'umcl-s' fits 3 runs: umcl-s0, umcl-s1, umcl-s2. Name one"),

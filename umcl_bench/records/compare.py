@@ -116,7 +116,8 @@ def verdict(pair: Pair, found: Comparison) -> str:
     told = f"by {by}, {p_text(p)}{after}"
     ahead = sum(sign * d > 0 for d in each)
     if len(each) < 2:
-        return f"{better} is better than {worse} {told}"
+        trained = any(c.records[0].result["training"].get("steps") for c in (pair.first, pair.second))
+        return f"{better} is better than {worse} {told}{', of one training each' if trained else ''}"
     over = f"in {ahead} of {len(each)} seeds ({seeds_text(each)})"
     if ahead == len(each):
         return f"{better} is better than {worse} {told}; so {over}"

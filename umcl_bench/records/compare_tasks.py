@@ -32,6 +32,8 @@ def shared_tasks(names: Sequence[str], records: Sequence[Record]) -> tuple[str, 
 
     Raises UsageError where all are models', and share none.
     """
+    if len(set(names)) < len(names):
+        return ()  # find_contenders says what is wrong
     tasks = {name: sorted({r.result["task"]["name"] for r in of_model(name, records)}) for name in names}
     shared = set.intersection(*map(set, tasks.values()))
     if not shared and all(tasks.values()):

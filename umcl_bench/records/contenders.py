@@ -41,7 +41,9 @@ def find_contenders(names: Sequence[str], task: str, records: Sequence[Record]) 
     Where a contender has several runs, all are paired by the seeds that every one of them has. Raises UsageError where
     a name fits nothing or several kinds of runs, or no seed is common.
     """
-    for name in names:
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise UsageError(f"{name} is named twice: a run is not compared with itself")
         if not of_model(name, records):
             [_run(word.strip(), records) for word in name.split(",")]  # a misspelt name is said before all else
     of_names = [_runs(name, task, records) for name in names]
@@ -75,7 +77,7 @@ def _runs(name: str, task: str, records: Sequence[Record]) -> tuple[list[Record]
             raise UsageError(f"{name} is a model: say on which --task ({', '.join(tasks)}), or name runs by their ids")
         found = [r for r in of if r.result["task"]["name"] == task]
         if not found:
-            raise UsageError(f"{name} has no run of {task} on record; of these it has: {', '.join(tasks)}")
+            raise unknown_name(f"task that {name} has on record", task, tasks)
         return _one_kind(name, [r for r in found if r.result.get("methods") == METHODS] or found)
     found = [_run(word.strip(), records) for word in name.split(",")]
     if len({without_seed(r) for r in found}) > 1 or len({r.result["seed"] for r in found}) < len(found):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from umcl_bench.errors import BenchError, unknown_name
+from umcl_bench.errors import BenchError, UsageError, unknown_name
 from umcl_bench.locks import held
 from umcl_bench.metrics.scores import Figure, Parts, Scores, load_parts, save_parts
 from umcl_bench.progress import Reporter
@@ -87,8 +87,10 @@ class Store:
         hits = [i for i in ids if i == beginning] or [
             i for i in ids if i.startswith(beginning) or i.endswith(beginning)
         ]
-        if len(hits) != 1:
-            raise unknown_name("single record", beginning, hits or ids)
+        if len(hits) > 1:
+            raise UsageError(f"{beginning!r} fits {len(hits)} records: {', '.join(sorted(hits))}. Name one of them")
+        if not hits:
+            raise unknown_name(f"record in {self.root}", beginning, ids)
         return self._read(self.root / "records" / hits[0])
 
     def records(self, reporter: Reporter, *, scores: bool = False) -> list[Record]:
