@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Quick, read_table, write_folder, write_table
+from tests.records.test_records import result
 from umcl_bench import bench, cli_sweep, registry
 from umcl_bench.data.corpus import Corpus
 from umcl_bench.data.sources import Source
@@ -124,16 +125,14 @@ def test_sizes_that_are_only_called_the_same_are_not(tmp_path: Path, model: str)
     recipes = {name: make_recipe(Request(name, "", setting="paper", init="scratch")) for name in ("clip", "gloria")}
     task = registry.get_task("zeroshot")
     for name, recipe in recipes.items():
-        result = {
-            **{key: {} for key in ("metrics", "intervals", "leaks", "protocol")},
-            **{"command": "", "seed": 0, "headline": "auroc", "warnings": [], "created": name},
-            "model": {"name": name, "recipe": to_dict(recipe)},
-            "task": {"digest": digest(task)},
-            "data": {"fingerprint": "f"},
-            "training": {"films_per_second": {"clip": 10.0, "gloria": 20.0}[name]},
-            "timings_s": {"films": 5.0, "model": 99.0, "scoring": 1.0, "intervals": {"clip": 1.0, "gloria": 2.0}[name]},
-        }
-        store.add(name, result, {"": nothing})
+        about = result(name)
+        about["model"]["recipe"] = to_dict(recipe)
+        about["task"]["digest"] = digest(task)
+        about["data"]["fingerprint"] = "f"
+        about["training"] = {"films_per_second": {"clip": 10.0, "gloria": 20.0}[name]}
+        took = {"clip": 1.0, "gloria": 2.0}[name]
+        about["timings_s"] = {"films": 5.0, "model": 99.0, "scoring": 1.0, "intervals": took}
+        store.add(name, about, {"": nothing})
     recipe, past = recipes[model], Past(store)
     assert recipes["clip"].size.name == recipes["gloria"].size.name == "paper"
     assert past.training(recipe) == recipe.size.optim.films_seen / {"clip": 10, "gloria": 20}[model]

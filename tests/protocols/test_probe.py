@@ -306,8 +306,8 @@ def test_a_class_with_too_few_films_is_left_out_at_every_number_of_shots(phantom
 def test_a_record_from_the_command_line(quick: Quick) -> None:
     code, out, err = quick("run", "--model", "random", "--task", "probe-chexpert")
     assert code == 0, err
-    assert "macro AUROC (100%) [95 % CI]" in out
+    assert "(100%)" in out
     code, out, err = quick("run", "--model", "random", "--task", "probe+fractions=1.0/0.1")
     assert code == 0, err
-    assert "macro AUROC (10%) [95 % CI]" in out
+    assert "(10%)" in out
     assert to_dict(TASK)["protocol"]["kind"] == "probe"
