@@ -184,8 +184,11 @@ def _ticks(axis: Axes, measure: Measure, found: Study) -> None:
         rates = {v: found.fact(c, "false_negative_rate") if c in found.runs.records else np.nan
                  for v, c in cells.items()}  # fmt: skip
         told = [f"{v:g}" if np.isnan(rate) else f"{v:g}\n{rate:.0%} FN" for v, rate in rates.items()]
-        axis.set_xticks(values, told)
-        axis.set_xlabel(f"{found.runs.dial} (FN: false negatives of {found.runs.ablation.reference.label})")
+        if any(rate > 0 for rate in rates.values()):  # a reference that pushes none apart has nothing to show
+            axis.set_xticks(values, told)
+            axis.set_xlabel(f"{found.runs.dial} (FN: false negatives of {found.runs.ablation.reference.label})")
+        else:
+            axis.set_xticks(values, [f"{v:g}" for v in values])
     elif found.runs.ablation.axis == "rows a step":
         axis.set_xscale("log", base=2)
         cells_there = [cell for cell in found.runs.records if cell.measure == measure.name]
