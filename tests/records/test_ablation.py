@@ -334,7 +334,7 @@ def test_one_training_each_is_said_to_be_one(tmp_path: Path) -> None:
     made.add("good", [scores_of(1, 3.0)])
     found = study(made.runs())
     assert any(text.startswith("one training each") for text in remarks(found))
-    assert sentences(found)[0].startswith("supported by one training each: On the phantom, good is better: ")
+    assert sentences(found)[0].startswith("supported (one training each): On the phantom, good is better: ")
     assert "seeds" not in sentences(found)[0]
 
 

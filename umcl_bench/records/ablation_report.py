@@ -45,7 +45,7 @@ def sentences(found: Study) -> list[str]:
 
 def _claim(ruling: Ruling, found: Study, where: str) -> str:
     claim, effect = ruling.claim, ruling.effect
-    alone = " by one training each" if ruling.verdict != "undecided" and len(effect.each) < 2 else ""
+    alone = " (one training each)" if ruling.verdict != "undecided" and len(effect.each) < 2 else ""
     verdict = f"{ruling.verdict}{alone}"
     by = _but_for_the_headline(claim.by, found)
     if ruling.trend:
