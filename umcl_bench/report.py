@@ -11,8 +11,7 @@ from typing import NamedTuple
 from umcl_bench.errors import UsageError, unknown_name
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import task_title, to_markdown
-from umcl_bench.records.plots import boards as of_boards
-from umcl_bench.records.plots import classes as of_classes
+from umcl_bench.records.plots.kinds import KINDS, MODELS
 from umcl_bench.records.seeds import Board, boards, table_of
 from umcl_bench.records.select import select
 from umcl_bench.records.store import Record
@@ -22,16 +21,6 @@ from umcl_bench.spec import SUITES
 
 HEAD = "# Report of umcl-bench"
 _TEXT = "README.md"
-_DRAWS = {
-    "models": (of_boards.forest, ""),
-    "shares": (of_boards.shares, "the task has no shares of training patients and no shots"),
-    "severities": (of_boards.severities, "films are not corrupted"),
-    "wordings": (of_boards.wordings, "there is one wording"),
-    "roc": (of_classes.roc_curves, "its headline is not of one classification with both sides of a class"),
-    "pr": (of_classes.pr_curves, "its headline is not of one classification with both sides of a class"),
-    "groups": (of_classes.groups, "its headline is of many parts, or no two groups of patients are on record"),
-}
-"""The pictures of a task: what draws each, and why one may not be there."""
 
 
 class Section(NamedTuple):
@@ -123,12 +112,12 @@ def _section(board: Board, folder: Path, stem: str, films: FilmPictures | None, 
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem)
     pictures: dict[str, str] = {}
     missing: list[str] = []
-    for kind, (draw, why) in _DRAWS.items():
-        caption = draw(board, folder, f"{safe}-{kind}")
+    for kind in (MODELS, *KINDS):
+        caption = kind.draw(board, folder, f"{safe}-{kind.name}")
         if caption is None:
-            missing.append(f"{kind}, for {why}")
+            missing.append(f"{kind.name}, for {kind.why}")
         else:
-            pictures[f"{safe}-{kind}"] = caption
+            pictures[f"{safe}-{kind.name}"] = caption
     found = Films({}, []) if films is None else films.draw(board, folder, safe)
     return Section(board, pictures, found.captions, [*missing, *found.missing])
 

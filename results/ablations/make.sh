@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes every file in this folder: about two hours, most of it the training of 140 models with one thread each, as here
+# Makes every file in this folder: about two hours, most of it the training of 159 models with one thread each, as here
 # (another number of threads rounds otherwise). Checkpoints stay out of the repository. Each line goes on from what is on record.
 set -euo pipefail
 cd "$(dirname "$0")"

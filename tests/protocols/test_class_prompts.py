@@ -260,5 +260,7 @@ def test_a_variant_without_what_its_task_has_columns_for_is_scored_all_the_same(
     """Of one run there is no spread: its column is left out, and the run is not lost at its end."""
     code, out, err = quick("run", "--model", "random", "--task", "zeroshot-chexpert-5x200-medclip+runs=1", "-q")
     assert code == 0, err
-    assert "accuracy (argmax)" in out
+    shown = quick("leaderboard", "--format", "md")[1]
+    assert "accuracy (argmax) [95 % CI]" in shown
+    assert "sd over runs" not in shown
     assert "sd over runs" not in out

@@ -7,22 +7,13 @@ from typing import NamedTuple
 
 from umcl_bench.progress import Reporter
 from umcl_bench.records.leaderboard import task_title
-from umcl_bench.records.plots import boards as of_boards
-from umcl_bench.records.plots import classes as of_classes
 from umcl_bench.records.plots import dials
 from umcl_bench.records.plots.inline import inline
+from umcl_bench.records.plots.kinds import KINDS, Kind
 from umcl_bench.records.plots.style import Place
 from umcl_bench.records.seeds import Board
 
 Draw = Callable[[Place, str], str | None]
-_DRAWS: dict[str, Callable[[Board, Place, str], str | None]] = {
-    "ROC curves": of_classes.roc_curves,
-    "precision-recall curves": of_classes.pr_curves,
-    "shares of the training patients, or shots": of_boards.shares,
-    "corruptions": of_boards.severities,
-    "wordings": of_boards.wordings,
-    "groups of patients": of_classes.groups,
-}
 
 
 class Picture(NamedTuple):
@@ -45,7 +36,7 @@ def pictures(boards: Sequence[Board], reporter: Reporter) -> Pictures:
     found = []
     for at, board in enumerate(boards):
         reporter.say(f"drawing {task_title(board.result)}")
-        drawn = [_picture(title, _of(draw, board), f"plot-{at}-{k}") for k, (title, draw) in enumerate(_DRAWS.items())]
+        drawn = [_picture(kind.title, _of(kind, board), f"plot-{at}-{k}") for k, kind in enumerate(KINDS)]
         found.append([picture for picture in drawn if picture])
     over = [
         _picture(f"{_name(of)} over {of.dial}", _over(of), f"dial-{at}") for at, of in enumerate(dials.series(boards))
@@ -53,8 +44,8 @@ def pictures(boards: Sequence[Board], reporter: Reporter) -> Pictures:
     return Pictures(found, [picture for picture in over if picture])
 
 
-def _of(draw: Callable[[Board, Place, str], str | None], board: Board) -> Draw:
-    return lambda place, name: draw(board, place, name)
+def _of(kind: Kind, board: Board) -> Draw:
+    return lambda place, name: kind.draw(board, place, name)
 
 
 def _over(of: dials.Series) -> Draw:
